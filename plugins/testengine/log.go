@@ -1,0 +1,37 @@
+package testengine
+
+import "context"
+
+// LogIdentity binds offsets, files and watermarks to the log they belong to.
+// What was written under another identity is refused.
+type LogIdentity struct {
+	ID string
+	// Partitions is the number of lanes, or of a topic's partitions.
+	Partitions int
+}
+
+// LogFollower is state that is a pure function of a log: the state resource
+// behind stateful processors. A log's input or buffer asks it where to begin.
+type LogFollower interface {
+	// Restore brings the partition's state to the newest point it can prove that
+	// is not beyond cursor (the next record to process), throws away what lies
+	// behind it, and returns the next record to deliver (<= cursor). begin is the
+	// log's oldest record: a partition without state starts empty only if begin
+	// is 0, otherwise Restore refuses in one sentence. It may take seconds.
+	Restore(ctx context.Context, log LogIdentity, partition int, begin, cursor int64) (next int64, err error)
+	// NextDue is the earliest timer of the partition, for the log's ticks.
+	NextDue(partition int) (unixMilli int64, ok bool)
+	// Synced is the first record whose effect on the state is not yet durable;
+	// the log keeps it and everything after it.
+	Synced(partition int) int64
+	// Acked says that the store behind has everything below next: state may be
+	// cut there, and snapshots may name it.
+	Acked(partition int, next int64)
+}
+
+// LogReader is a store that commits rows and its watermark in one transaction.
+type LogReader interface {
+	// Watermark is the next record the store expects of a partition; ok is false
+	// when it has none yet. Another log's identity is an error in one sentence.
+	Watermark(ctx context.Context, log LogIdentity, partition int) (next int64, ok bool, err error)
+}

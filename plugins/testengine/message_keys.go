@@ -1,0 +1,48 @@
+package testengine
+
+// Kind says what a message carries. Every message between our components has
+// it as metadata MetaKind; outputs take the kinds they know and pass by the rest.
+type Kind string
+
+// The kinds.
+const (
+	// KindUpload is a body as a collector sent it. The door writes it, upload_decode consumes it.
+	KindUpload Kind = "upload"
+	// KindDuplicate marks a delivery whose body the log already holds: metadata only, no body.
+	KindDuplicate Kind = "duplicate"
+	// KindBlock is a *Block.
+	KindBlock Kind = "block"
+	// KindUploadReport is an *UploadReport; it is the last message of its log record.
+	KindUploadReport Kind = "upload_report"
+	// KindRun is a *Run: opened, closed or reopened.
+	KindRun Kind = "run"
+	// KindVerdict is a *Verdict.
+	KindVerdict Kind = "verdict"
+	// KindChange is a *Change: somebody changed what detection depends on.
+	KindChange Kind = "change"
+	// KindTick only moves time: an empty object.
+	KindTick Kind = "tick"
+)
+
+// Metadata keys. The door sets the first group, the log adds the second; a
+// client can set none of them. Numbers are int64 values, not text.
+const (
+	MetaKind            = "testengine_kind"
+	MetaOrg             = "org"
+	MetaSuite           = "suite"
+	MetaDefaultBranch   = "default_branch"
+	MetaUploadID        = "upload_id"
+	MetaReceivedAt      = "received_at" // unix milliseconds
+	MetaContentType     = "content_type"
+	MetaContentEncoding = "content_encoding"
+
+	MetaLogID     = "log_id"
+	MetaPartition = "partition" // the lane, or the partition of a topic
+	MetaOffset    = "offset"
+	MetaLogTime   = "log_time" // T: greatest time of the records up to this one, unix milliseconds
+
+	// Facts for routing, set by upload_decode on blocks.
+	MetaRunKey      = "run_key"
+	MetaBranch      = "branch"
+	MetaHasFailures = "has_failures"
+)

@@ -1,6 +1,6 @@
 module github.com/connect-testengine/connect-testengine
 
-go 1.26
+go 1.26.5
 
 require (
 	github.com/ClickHouse/clickhouse-go/v2 v2.43.0

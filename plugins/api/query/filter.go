@@ -105,9 +105,11 @@ func parseTerm(field, text string, at int) (Term, error) {
 	if key == KeyDay || key == KeyHour {
 		return Term{}, &FilterError{field, at, key + " can only be grouped by; use period or the timestamps"}
 	}
-	valueAt := at + len(key) + 1
 	term := Term{Key: key}
 	raw = trimRight(raw)
+	value := strings.TrimLeft(raw, " ")
+	valueAt := at + len(key) + 1 + len(raw) - len(value)
+	raw = value
 	if strings.HasPrefix(raw, "!") {
 		term.Not, raw, valueAt = true, raw[1:], valueAt+1
 	}
@@ -118,7 +120,7 @@ func parseTerm(field, text string, at int) (Term, error) {
 		}
 		raw, valueAt = raw[1:], valueAt+1
 	}
-	value, star, err := unescape(field, raw, valueAt)
+	text, star, err := unescape(field, raw, valueAt)
 	if err != nil {
 		return Term{}, err
 	}
@@ -128,7 +130,7 @@ func parseTerm(field, text string, at int) (Term, error) {
 		}
 		term.Match = MatchPrefix
 	}
-	term.Value = value
+	term.Value = text
 	return term, checkResult(field, term, valueAt)
 }
 
@@ -206,7 +208,7 @@ func (t Term) String() string {
 	}
 	for i := range len(t.Value) {
 		c := t.Value[i]
-		first := i == 0 && strings.IndexByte("!~^", c) >= 0
+		first := i == 0 && strings.IndexByte(" !~^", c) >= 0
 		if c == ',' || c == '*' || c == '\\' || first || (c == ' ' && i == len(t.Value)-1) {
 			b.WriteByte('\\')
 		}

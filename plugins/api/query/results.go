@@ -209,6 +209,13 @@ func (t *RunTest) Passed() bool {
 	return false
 }
 
+// Upload is the report of an upload's first delivery, and how often the same
+// body came again.
+type Upload struct {
+	testengine.UploadReport
+	Duplicates int
+}
+
 // Health is what the store holds and how far it is.
 type Health struct {
 	Executions int64

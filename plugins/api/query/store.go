@@ -50,9 +50,9 @@ type Store interface {
 	RunFailures(ctx context.Context, suite SuiteKey, id string, paging Paging) (Page[RunTest], error)
 
 	// Uploads lists upload reports, newest first.
-	Uploads(ctx context.Context, q UploadQuery) (Page[testengine.UploadReport], error)
+	Uploads(ctx context.Context, q UploadQuery) (Page[Upload], error)
 	// Upload returns one upload's report, or ErrNotFound (also when it is not processed yet).
-	Upload(ctx context.Context, suite SuiteKey, id string) (testengine.UploadReport, error)
+	Upload(ctx context.Context, suite SuiteKey, id string) (Upload, error)
 
 	// Slice computes measures over groups of executions.
 	Slice(ctx context.Context, s Slice) (Table, error)

@@ -1,0 +1,82 @@
+package tenant
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Table answers lookups from one reading of suites.yaml. It is immutable.
+type Table struct {
+	suites []Suite
+	tokens map[Hash]entry
+}
+
+type entry struct {
+	tenant  Tenant
+	expires time.Time
+}
+
+// NewTable indexes suites by the hashes of their tokens. A suite or a token
+// that stands there twice is refused, since it would not be clear who is meant.
+func NewTable(suites []Suite) (*Table, error) {
+	t := &Table{suites: suites, tokens: make(map[Hash]entry, len(suites))}
+	seen := make(map[[2]string]bool, len(suites))
+	for i := range suites {
+		suite := &suites[i]
+		if suite.Organization == "" || suite.Name == "" {
+			return nil, errEmptyKey
+		}
+		key := [2]string{suite.Organization, suite.Name}
+		if seen[key] {
+			return nil, fmt.Errorf("reading suites: %s/%s stands there twice", suite.Organization, suite.Name)
+		}
+		seen[key] = true
+		if err := t.add(suite); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (t *Table) add(suite *Suite) error {
+	for _, token := range suite.Tokens {
+		if other, taken := t.tokens[token.Hash]; taken {
+			return fmt.Errorf("reading suites: token %q of %s/%s is also token %q of %s/%s",
+				token.Name, suite.Organization, suite.Name, other.tenant.TokenName, other.tenant.Org, other.tenant.Suite)
+		}
+		for _, scope := range token.Scopes {
+			if scope != ScopeRead && scope != ScopeWrite {
+				return fmt.Errorf("reading suites: token %q of %s/%s has the scope %q; scopes are %s and %s",
+					token.Name, suite.Organization, suite.Name, scope, ScopeRead, ScopeWrite)
+			}
+		}
+		t.tokens[token.Hash] = entry{
+			expires: token.Expires,
+			tenant: Tenant{
+				Org: suite.Organization, Suite: suite.Name, DefaultBranch: suite.DefaultBranch,
+				TokenName: token.Name, Scopes: slices.Clone(token.Scopes), Limits: suite.Limits,
+			},
+		}
+	}
+	return nil
+}
+
+// Lookup finds who a token speaks for at a moment. The map is keyed by the
+// token's SHA-256, so its timing tells nothing about tokens.
+func (t *Table) Lookup(token string, now time.Time) (Tenant, error) {
+	if token == "" {
+		return Tenant{}, ErrNoToken
+	}
+	found, ok := t.tokens[HashToken(token)]
+	if !ok {
+		return Tenant{}, ErrNoSuite
+	}
+	if !found.expires.IsZero() && !now.Before(found.expires) {
+		return Tenant{}, ErrExpired
+	}
+	return found.tenant, nil
+}
+
+// Suites returns the suites in the order of the file.
+func (t *Table) Suites() []Suite { return t.suites }

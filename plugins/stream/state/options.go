@@ -1,0 +1,43 @@
+package state
+
+import "github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+
+// Options say where and how a Store keeps its files.
+type Options struct {
+	// Dir is the folder; one process holds it (lock).
+	Dir string
+	// InMemory writes nothing: the state begins where the log begins.
+	InMemory bool
+	// SegmentBytes is the size at which a delta segment is sealed before its time.
+	SegmentBytes int64
+	// Keep is the number of manifests kept for each partition.
+	Keep int
+	// MergeBytes is how many bytes of deltas may lie beside the base before they are merged into it.
+	MergeBytes int64
+	// Warn is told what was repaired, one sentence each; nil is silent.
+	Warn func(text string)
+}
+
+const (
+	defaultSegmentBytes = 64 << 20
+	defaultKeep         = 3
+	defaultMergeBytes   = 64 << 20
+)
+
+func (o Options) withDefaults() Options {
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.Keep <= 0 {
+		o.Keep = defaultKeep
+	}
+	if o.MergeBytes <= 0 {
+		o.MergeBytes = defaultMergeBytes
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	return o
+}
+
+var _ disk.Disk

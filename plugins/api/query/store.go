@@ -56,7 +56,7 @@ type Store interface {
 
 	// Slice computes measures over groups of executions.
 	Slice(ctx context.Context, s Slice) (Table, error)
-	// TagKeys lists the keys that can be grouped by, the most used first.
+	// TagKeys lists the keys of tags (without BuiltinKeys), the most used first.
 	TagKeys(ctx context.Context, suite SuiteKey, within Range) ([]string, error)
 	// TagValues lists values of a key that begin with prefix, the most used first.
 	TagValues(ctx context.Context, suite SuiteKey, key, prefix string, limit int) ([]string, error)

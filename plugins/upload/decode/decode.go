@@ -1,0 +1,64 @@
+// Package decode reads the JSON that collectors send. It is written for this
+// one schema: it walks the body once, checks all of its structure on the way,
+// and lets strings alias the body, so that an execution costs a quarter of a
+// microsecond and hardly an allocation.
+//
+// What it promises beside speed: fields in any order, null everywhere, unknown
+// keys kept as raw JSON, a record that is no execution rejected alone, a body
+// that is no JSON refused with the byte offset. Where it differs from
+// encoding/json is listed at FuzzFeed.
+package decode
+
+import (
+	"unicode/utf8"
+
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+)
+
+// Format is the name of the format on the wire.
+const Format = "json"
+
+// Feed reads a body into the builder: an upload (an object with data), an
+// array of executions, or executions one after another (NDJSON). The body must
+// not change afterwards: strings alias it. The error is an
+// *assemble.SyntaxError; the builder's Refuse then tells what became of it.
+func Feed(builder *assemble.Builder, body []byte) error {
+	if !utf8.Valid(body) {
+		body = replaceInvalid(body)
+	}
+	r := reader{
+		scanner: scanner{b: body, maxDepth: builder.Limits().MaxDepth},
+		builder: builder,
+	}
+	if r.body() < 0 {
+		return r.err
+	}
+	return nil
+}
+
+// Check walks a body and reports the first thing that Feed would refuse, as an
+// *assemble.SyntaxError. It looks at structure alone, keeps nothing and
+// allocates nothing when all is well.
+func Check(body []byte, maxDepth int) error {
+	c := checker{scanner{b: body, maxDepth: maxDepth}}
+	if c.body() < 0 {
+		return c.err
+	}
+	return nil
+}
+
+// replaceInvalid is what encoding/json does to text: each byte that is no UTF-8
+// becomes U+FFFD.
+func replaceInvalid(body []byte) []byte {
+	replaced := make([]byte, 0, len(body)+64)
+	for len(body) > 0 {
+		_, size := utf8.DecodeRune(body)
+		if size == 1 && body[0] >= utf8.RuneSelf {
+			replaced = append(replaced, "\uFFFD"...)
+		} else {
+			replaced = append(replaced, body[:size]...)
+		}
+		body = body[size:]
+	}
+	return replaced
+}

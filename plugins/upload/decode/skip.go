@@ -1,0 +1,118 @@
+package decode
+
+import "encoding/binary"
+
+// skip passes over a value and checks all of it.
+func (s *scanner) skip(i, depth int) int {
+	switch c := s.at(i); c {
+	case '"':
+		end, _ := s.stringEnd(i + 1)
+		if end < 0 {
+			return -1
+		}
+		return end + 1
+	case '{':
+		return s.skipObject(i, depth+1)
+	case '[':
+		return s.skipArray(i, depth+1)
+	case 't':
+		return s.literal(i, "true")
+	case 'f':
+		return s.literal(i, "false")
+	case 'n':
+		return s.literal(i, "null")
+	}
+	return s.number(i)
+}
+
+func (s *scanner) literal(i int, word string) int {
+	if len(s.b)-i >= len(word) && string(s.b[i:i+len(word)]) == word {
+		return i + len(word)
+	}
+	return s.fail(i, "a value is expected")
+}
+
+func (s *scanner) skipObject(i, depth int) int {
+	if depth > s.maxDepth {
+		return s.fail(i, "it nests too deep")
+	}
+	i, more := s.open(i, '}')
+	for more {
+		if s.at(i) != '"' {
+			return s.fail(i, "a key in quotes is expected")
+		}
+		end, _ := s.stringEnd(i + 1)
+		if end < 0 {
+			return -1
+		}
+		if i = s.colon(end + 1); i < 0 {
+			return -1
+		}
+		if i = s.skip(i, depth); i < 0 {
+			return -1
+		}
+		i, more = s.comma(i, '}')
+	}
+	return i
+}
+
+func (s *scanner) skipArray(i, depth int) int {
+	if depth > s.maxDepth {
+		return s.fail(i, "it nests too deep")
+	}
+	i, more := s.open(i, ']')
+	for more {
+		if i = s.skip(i, depth); i < 0 {
+			return -1
+		}
+		i, more = s.comma(i, ']')
+	}
+	return i
+}
+
+// number passes over a number, in the grammar of RFC 8259.
+func (s *scanner) number(i int) int {
+	if s.at(i) == '-' {
+		i++
+	}
+	switch c := s.at(i); {
+	case c == '0':
+		i++
+	case c-'1' < 9:
+		i = digits(s.b, i+1)
+	default:
+		return s.fail(i, "a value is expected")
+	}
+	if s.at(i) == '.' {
+		if s.at(i+1)-'0' > 9 {
+			return s.fail(i+1, "a digit is expected")
+		}
+		i = digits(s.b, i+2)
+	}
+	if s.at(i)|0x20 == 'e' {
+		i++
+		if c := s.at(i); c == '+' || c == '-' {
+			i++
+		}
+		if s.at(i)-'0' > 9 {
+			return s.fail(i, "a digit is expected")
+		}
+		i = digits(s.b, i+1)
+	}
+	return i
+}
+
+// digits passes over digits, eight at a time where they are many.
+func digits(b []byte, i int) int {
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		if w&(w+0x0606060606060606)&0xf0f0f0f0f0f0f0f0 != 0x3030303030303030 {
+			break
+		}
+		i += 8
+	}
+	for i < len(b) && b[i]-'0' < 10 {
+		i++
+	}
+	return i
+}

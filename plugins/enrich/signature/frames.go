@@ -1,0 +1,164 @@
+package signature
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// A frameReader walks over the strings of failure_expanded, in order, line by
+// line, without decoding the JSON around them.
+type frameReader struct {
+	raw   string
+	lines string // rest of the string that is being read
+}
+
+func newFrameReader(raw string) *frameReader { return &frameReader{raw: raw} }
+
+// line returns the next line of any string that is no key.
+func (r *frameReader) line() (string, bool) {
+	for r.lines == "" {
+		if !r.nextString() {
+			return "", false
+		}
+	}
+	line, rest, _ := strings.Cut(r.lines, "\n")
+	r.lines = rest
+	return strings.TrimSpace(line), true
+}
+
+func (r *frameReader) nextString() bool {
+	for {
+		open := strings.IndexByte(r.raw, '"')
+		if open < 0 {
+			return false
+		}
+		end, escaped := stringEnd(r.raw, open+1)
+		if end < 0 {
+			r.raw = ""
+			return false
+		}
+		body, literal := r.raw[open+1:end], r.raw[open:end+1]
+		r.raw = r.raw[end+1:]
+		if isKey(r.raw) {
+			continue
+		}
+		r.lines = body
+		if escaped && json.Unmarshal([]byte(literal), &r.lines) != nil {
+			r.lines = body
+		}
+		return true
+	}
+}
+
+func isKey(rest string) bool {
+	rest = strings.TrimLeft(rest, " \t\r\n")
+	return rest != "" && rest[0] == ':'
+}
+
+// stringEnd finds the closing quote.
+func stringEnd(s string, i int) (end int, escaped bool) {
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			escaped = true
+			i++
+		case '"':
+			return i, escaped
+		}
+	}
+	return -1, escaped
+}
+
+// firstText returns the first line that says something, for failures without a reason.
+func (r *frameReader) firstText() string {
+	ahead := *r
+	for {
+		line, ok := ahead.line()
+		if !ok {
+			return ""
+		}
+		if line != "" && !isFrame(line) {
+			return line[:min(len(line), maxLine)]
+		}
+	}
+}
+
+// next returns the next frame of the project's own code, without the folders in front.
+func (r *frameReader) next() (string, bool) {
+	for {
+		line, ok := r.line()
+		if !ok {
+			return "", false
+		}
+		if isFrame(line) && isOwn(line) {
+			return withoutFolders(line[:min(len(line), maxFrame)]), true
+		}
+	}
+}
+
+// isFrame knows the frames of Java, JavaScript, C#, Ruby, Python and Go.
+func isFrame(line string) bool {
+	if strings.HasPrefix(line, "at ") || strings.HasPrefix(line, `File "`) {
+		return true
+	}
+	place, _, _ := strings.Cut(line, " ")
+	for {
+		colon := strings.IndexByte(place, ':')
+		if colon <= 0 {
+			return false
+		}
+		if colon+1 < len(place) && isDigit(place[colon+1]) && strings.IndexByte(place[:colon], '.') >= 0 {
+			return true
+		}
+		place = place[colon+1:]
+	}
+}
+
+var libraryFolders = []string{
+	"node_modules", "node:", "(internal/", "/site-packages/", "/dist-packages/", "/lib/python", "/gems/", "/rubygems", "/usr/lib/",
+	"/go/pkg/mod/", "/go/src/", "<Jasmine>", "<anonymous>)", "<frozen ", "/vendor/",
+}
+
+var libraryPackages = []string{
+	"java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "groovy.", "org.codehaus.groovy.", "clojure.",
+	"org.junit.", "junit.", "org.testng.", "org.awaitility.", "org.mockito.", "org.assertj.", "org.hamcrest.", "org.gradle.",
+	"org.apache.maven.", "org.springframework.test.", "reactor.", "io.netty.", "System.", "Xunit.", "NUnit.", "Microsoft.", "new Promise",
+	"Promise.", "process.", "async Promise",
+}
+
+func isOwn(line string) bool {
+	if strings.ContainsAny(line, "/<") || strings.Contains(line, "node:") {
+		for _, folder := range libraryFolders {
+			if strings.Contains(line, folder) {
+				return false
+			}
+		}
+	}
+	name, found := strings.CutPrefix(line, "at ")
+	if !found {
+		return true
+	}
+	// Java writes loader and module in front: app//…, java.base@17.0.6/….
+	call, _, _ := strings.Cut(name, "(")
+	name = name[strings.LastIndexByte(call, '/')+1:]
+	for _, library := range libraryPackages {
+		if strings.HasPrefix(name, library) {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutFolders keeps a file's name and its folder: agents check out to different places.
+func withoutFolders(frame string) string {
+	name := strings.LastIndexByte(frame, '/')
+	if name < 0 {
+		return frame
+	}
+	folder := strings.LastIndexByte(frame[:name], '/')
+	if folder < 0 {
+		return frame
+	}
+	start := strings.LastIndexAny(frame[:folder+1], " (\"") + 1
+	return frame[:start] + frame[folder+1:]
+}

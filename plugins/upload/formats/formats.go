@@ -1,0 +1,179 @@
+// Package formats knows which decoder reads which body. A new format is a new
+// package with Feed and Check, and a row in the table here.
+package formats
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/decode"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/junit"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/multipart"
+)
+
+// What a door answers with 415 and 400. Everything else that Check returns is an
+// *assemble.SyntaxError.
+var (
+	ErrContentType = errors.New("this content type is not read here, send application/json or multipart/form-data")
+	ErrFormat      = errors.New("this format is not read here")
+)
+
+// format is one row of the table.
+type format struct {
+	name  string
+	feed  func(builder *assemble.Builder, body []byte) error
+	check func(body []byte, maxDepth int) error
+}
+
+var table = []format{
+	{decode.Format, decode.Feed, decode.Check},
+	{junit.Format, junit.Feed, junit.Check},
+}
+
+// contentTypes are those that name a format without a form. A body without
+// content type is told by its first byte.
+var contentTypes = map[string]string{
+	"application/json":         decode.Format,
+	"text/json":                decode.Format,
+	"application/x-ndjson":     decode.Format,
+	"application/ndjson":       decode.Format,
+	"application/jsonl":        decode.Format,
+	"application/jsonlines":    decode.Format,
+	"application/octet-stream": decode.Format,
+	"application/xml":          junit.Format,
+	"text/xml":                 junit.Format,
+}
+
+// Names are the formats that a form may name.
+func Names() []string {
+	names := make([]string, len(table))
+	for i := range table {
+		names[i] = table[i].name
+	}
+	return names
+}
+
+// Check walks a decompressed body as the door does: envelope and structure. It
+// reports ErrContentType, ErrFormat or an *assemble.SyntaxError, and allocates
+// nothing for a JSON body that is well.
+func Check(contentType string, body []byte, maxDepth int) error {
+	opened, err := open(contentType, body)
+	if err != nil {
+		return err
+	}
+	return opened.shift(opened.format.check(opened.data, maxDepth))
+}
+
+// Decode makes blocks of a decompressed body. A body that cannot be read gives a
+// result without blocks, and the report says why; it is never an error.
+func Decode(facts assemble.Facts, contentType string, body []byte, limits assemble.Limits) assemble.Result {
+	opened, err := open(contentType, body)
+	if err != nil {
+		return assemble.New(facts, "", limits).Refuse(err, start(body))
+	}
+	builder := assemble.New(facts, opened.format.name, limits)
+	for _, pair := range opened.form.Env {
+		builder.Env(pair.Key, pair.Value)
+	}
+	for _, pair := range opened.form.Tags {
+		builder.UploadTag(pair.Key, pair.Value)
+	}
+	if err := opened.shift(opened.format.feed(builder, opened.data)); err != nil {
+		return builder.Refuse(err, around(body, err))
+	}
+	return builder.Finish()
+}
+
+// opened is a body whose format is known.
+type opened struct {
+	format *format
+	form   multipart.Form
+	data   []byte
+}
+
+func open(contentType string, body []byte) (opened, error) {
+	kind := mediaType(contentType)
+	switch {
+	case kind == "multipart/form-data":
+		return openForm(contentType, body)
+	case kind == "" && strings.HasPrefix(strings.TrimLeft(start(body), " \t\r\n\uFEFF"), "<"):
+		return opened{format: find(junit.Format), data: body}, nil
+	case kind == "":
+		return opened{format: find(decode.Format), data: body}, nil
+	}
+	name, known := contentTypes[kind]
+	if !known {
+		return opened{}, fmt.Errorf("content type %q: %w", assemble.Snippet(kind), ErrContentType)
+	}
+	return opened{format: find(name), data: body}, nil
+}
+
+func openForm(contentType string, body []byte) (opened, error) {
+	boundary := multipart.Boundary(contentType)
+	if boundary == "" {
+		return opened{}, fmt.Errorf("content type %q names no boundary: %w", assemble.Snippet(contentType), ErrContentType)
+	}
+	parts, err := multipart.Parse(body, boundary)
+	if err != nil {
+		return opened{}, err
+	}
+	form := multipart.Read(parts)
+	if form.Format == "" {
+		return opened{}, fmt.Errorf("the form has no part named format, send one of %s: %w", strings.Join(Names(), ", "), ErrFormat)
+	}
+	row := find(form.Format)
+	if row == nil {
+		return opened{}, fmt.Errorf("format %q, send one of %s: %w", assemble.Snippet(form.Format), strings.Join(Names(), ", "), ErrFormat)
+	}
+	if !form.HasData {
+		return opened{}, &assemble.SyntaxError{Format: "multipart body", Offset: len(body), Reason: "it has no part named data"}
+	}
+	return opened{format: row, form: form, data: form.Data.Value}, nil
+}
+
+// mediaType is the content type without parameters, in lower case. The usual one
+// is answered without a parser.
+func mediaType(contentType string) string {
+	if contentType == "application/json" || contentType == "" {
+		return contentType
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		kind, _, _ = strings.Cut(contentType, ";")
+		return strings.ToLower(strings.TrimSpace(kind))
+	}
+	return kind
+}
+
+func find(name string) *format {
+	for i := range table {
+		if table[i].name == name {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// shift makes an error of a part one of the body.
+func (o *opened) shift(err error) error {
+	var syntax *assemble.SyntaxError
+	if o.form.HasData && errors.As(err, &syntax) {
+		return syntax.Shifted(o.form.Data.Offset)
+	}
+	return err
+}
+
+func start(body []byte) string { return string(body[:min(len(body), 200)]) }
+
+// around is what stands where the body breaks.
+func around(body []byte, err error) string {
+	var syntax *assemble.SyntaxError
+	if !errors.As(err, &syntax) {
+		return start(body)
+	}
+	from := min(max(0, syntax.Offset-40), len(body))
+	return start(body[from:])
+}

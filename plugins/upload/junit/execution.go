@@ -1,0 +1,114 @@
+package junit
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// execution begins a record with what all attempts of a test case share.
+func (r *reader) execution(t *testCase, remaining int) *testengine.Execution {
+	e := r.builder.Begin(remaining)
+	e.Name, e.Scope, e.File = t.name, t.class, t.file
+	if len(r.suites) > 0 {
+		inner := r.suites[len(r.suites)-1]
+		if e.Scope == "" {
+			e.Scope = inner.name
+		}
+		if e.File == "" {
+			e.File = inner.file
+		}
+	}
+	if e.File != "" && t.line != "" {
+		e.Location = e.File + ":" + t.line
+	}
+	return e
+}
+
+func (r *reader) failedExecution(t *testCase, a attempt, remaining int) {
+	e := r.execution(t, remaining)
+	e.Result = testengine.ResultFailed
+	e.FailureReason = reason(a)
+	e.FailureExpanded = expanded(a.text)
+	e.SuiteError = suiteError(t, a)
+	r.duration(e, a.time)
+	r.builder.Accept()
+}
+
+// suiteError recognises what is no test: gotestsum files a package that does not
+// build as TestMain without a class, pytest a file that does not import as an
+// error without a class.
+func suiteError(t *testCase, a attempt) bool {
+	return t.class == "" && (t.name == "TestMain" || a.isError && a.message == "collection failure")
+}
+
+// reason is the message, or the first line of the text that says something.
+func reason(a attempt) string {
+	message := strings.TrimSpace(a.message)
+	if message != "" && message != "Failed" {
+		return message
+	}
+	for line := range strings.Lines(a.text) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(line, "--- FAIL") {
+			return line
+		}
+	}
+	return message
+}
+
+// expanded is the text in the form of failure_expanded: one entry, line by line.
+func expanded(text string) testengine.RawJSON {
+	text = strings.Trim(text, "\n")
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	out := make([]byte, 0, len(text)+len(text)/8+64)
+	out = append(out, `[{"expanded":[`...)
+	first := true
+	for line := range strings.SplitSeq(text, "\n") {
+		if !first {
+			out = append(out, ',')
+		}
+		first = false
+		out = appendJSON(out, line)
+	}
+	return testengine.RawJSON(append(out, `]}]`...))
+}
+
+// appendJSON writes valid UTF-8 as a JSON string.
+func appendJSON(out []byte, text string) []byte {
+	const hex = "0123456789abcdef"
+	out = append(out, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c == '\t':
+			out = append(out, '\\', 't')
+		case c < ' ':
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			out = append(out, c)
+		}
+	}
+	return append(out, '"')
+}
+
+// duration reads seconds; some tools group thousands with commas.
+func (r *reader) duration(e *testengine.Execution, seconds string) {
+	if seconds == "" {
+		return
+	}
+	value, err := strconv.ParseFloat(seconds, 64)
+	if err != nil {
+		value, err = strconv.ParseFloat(strings.ReplaceAll(seconds, ",", ""), 64)
+	}
+	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) || value < 0 {
+		r.builder.Remark(r.builder.Index(), "time", "not a number of seconds: it was dropped", seconds)
+		return
+	}
+	e.Duration, e.HasDuration = value, true
+}

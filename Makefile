@@ -1,0 +1,93 @@
+# One verb for each habit. `make` alone says what there is; `make check` is what CI runs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+DATE := $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+BIN := bin/connect-testengine
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.dateBuilt=$(DATE)
+# Where tools and collectors for tests are kept, outside the tree: a second run costs nothing.
+export TESTENGINE_TOOLS ?= $(HOME)/.cache/connect-testengine
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(TESTENGINE_TOOLS)/bin/golangci-lint-$(GOLANGCI_VERSION)
+PIPELINES := $(filter-out %_benthos_test.yaml,$(wildcard pipelines/*.yaml))
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## Lists the verbs.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
+
+.PHONY: build
+build: ## Builds the binary.
+	@mkdir -p bin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/connect-testengine
+
+.PHONY: run
+run: build ## Builds and starts pipelines/quickstart.yaml.
+	$(BIN) run -o config/service.yaml pipelines/quickstart.yaml
+
+.PHONY: demo
+demo: build ## The same, fed by a simulator of CI traffic.
+	$(BIN) run -o config/service.yaml pipelines/demo.yaml
+
+.PHONY: test
+test: services build ## Installs what tests need and runs them, with the race detector on our packages.
+	go test -race -shuffle=on -timeout 20m ./plugins/... ./cmd/...
+	go test -count=1 -timeout 20m ./tests/...
+
+.PHONY: services
+services: ## Installs what tests need: a browser, collectors.
+	tests/services/install.sh
+
+.PHONY: check
+check: lint test lint-pipelines test-pipelines docs-check fuzz-short ## What CI runs.
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Formats Go.
+	$(GOLANGCI) fmt
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Lints Go.
+	$(GOLANGCI) run
+
+$(GOLANGCI):
+	@mkdir -p $(TESTENGINE_TOOLS)/bin
+	GOBIN=$(TESTENGINE_TOOLS)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(TESTENGINE_TOOLS)/bin/golangci-lint $@
+
+.PHONY: lint-pipelines
+lint-pipelines: build ## Lints pipelines, their tests and the YAML in the documents.
+	$(BIN) lint --labels $(PIPELINES) $(wildcard pipelines/*_benthos_test.yaml) config/service.yaml README.md $(wildcard plugins/*/README.md)
+
+.PHONY: test-pipelines
+test-pipelines: build ## Runs the config tests beside the pipelines.
+	TESTENGINE_IN_MEMORY=true $(BIN) test ./pipelines/...
+
+.PHONY: docs
+docs: build ## Writes the plugin reference from the specs.
+	$(BIN) docs
+
+.PHONY: docs-check
+docs-check: build ## Fails when the plugin reference is stale.
+	$(BIN) docs --check
+
+.PHONY: fuzz-short
+fuzz-short: ## Fuzzes every parser for 10 s.
+	$(MAKE) fuzz FUZZTIME=10s
+
+.PHONY: fuzz
+fuzz: ## Fuzzes every parser for FUZZTIME (30s).
+	tests/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Runs the benchmarks behind tests/bench/RESULTS.md.
+	go test -run '^$$' -bench . -benchmem -timeout 2h ./plugins/... ./tests/bench/...
+
+.PHONY: torture
+torture: build ## 200 kill -9 under load; about an hour.
+	TESTENGINE_KILLS=200 go test -count=1 -timeout 3h -run 'TestKill' ./tests/faults/
+
+.PHONY: mutants
+mutants: ## Removes each guard in turn and shows the test that turns red.
+	tests/mutants/run.sh

@@ -1,0 +1,34 @@
+// Command connect-testengine is a Redpanda Connect distribution with the
+// plugins of this project. To build your own, copy this file and choose imports:
+// stock.go lists the components of Connect, plugins/all those of ours.
+package main
+
+import (
+	"context"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	_ "github.com/connect-testengine/connect-testengine/plugins/all"
+)
+
+// Set by the linker (make build).
+var (
+	version   = "0.1.0-dev"
+	dateBuilt = "unknown"
+)
+
+func main() {
+	service.RunCLI(context.Background(),
+		service.CLIOptSetVersion(version, dateBuilt),
+		service.CLIOptSetBinaryName("connect-testengine"),
+		service.CLIOptSetProductName("connect-testengine"),
+		service.CLIOptSetDocumentationURL("https://github.com/connect-testengine/connect-testengine"),
+		service.CLIOptSetDefaultConfigPaths("pipelines/quickstart.yaml"),
+		service.CLIOptSetMainSchemaFrom(func() *service.ConfigSchema {
+			return service.GlobalEnvironment().FullConfigSchema(version, dateBuilt)
+		}),
+		service.CLIOptAddCommand(suiteCommand()),
+		service.CLIOptAddCommand(docsCommand()),
+		service.CLIOptAddCommand(studioCommand()),
+	)
+}

@@ -1,0 +1,121 @@
+// Package architecture looks at the bundle from outside: who imports whom.
+package architecture
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "github.com/connect-testengine/connect-testengine/"
+
+// Packages outside plugins/testengine that logic may know although they are not
+// standard: the disk interface is the log's and the state's only door to files.
+var doors = map[string]bool{"plugins/stream/disk": true}
+
+// Rims are inner packages that do I/O on purpose.
+var rims = map[string]bool{"plugins/stream/disk": true}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	GoFiles    []string
+}
+
+func packages(t *testing.T, pattern string) []listed {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,GoFiles", root+pattern)
+	out, err := command.Output()
+	require.NoError(t, err)
+	var all []listed
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var one listed
+		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
+			return all
+		} else {
+			require.NoError(t, err)
+		}
+		if len(one.GoFiles) > 0 {
+			one.ImportPath = strings.TrimPrefix(one.ImportPath, root)
+			all = append(all, one)
+		}
+	}
+}
+
+// capability of plugins/flaky/detect is flaky; component is false for an inner folder.
+func room(importPath string) (capability string, component bool) {
+	parts := strings.Split(importPath, "/")
+	if parts[0] != "plugins" || len(parts) < 2 {
+		return "", false
+	}
+	return parts[1], len(parts) == 2
+}
+
+func shared(capability string) bool {
+	return capability == "testengine" || capability == "message"
+}
+
+func TestImportsPointInwards(t *testing.T) {
+	found := packages(t, "plugins/...")
+	require.NotEmpty(t, found)
+	for _, one := range found {
+		capability, component := room(one.ImportPath)
+		if capability == "all" {
+			continue
+		}
+		for _, imported := range one.Imports {
+			ours, isOurs := strings.CutPrefix(imported, root)
+			switch {
+			case strings.HasPrefix(imported, "github.com/redpanda-data/connect/"):
+				t.Errorf("%s imports %s: plugins are written against benthos/public/service alone", one.ImportPath, imported)
+			case !component && capability != "message" && !rims[one.ImportPath]:
+				checkLogic(t, one.ImportPath, imported, ours, isOurs)
+			case isOurs:
+				other, otherIsComponent := room(ours)
+				if otherIsComponent && other != capability && !shared(other) {
+					t.Errorf("component %s imports component %s: components meet in YAML, not in Go", one.ImportPath, ours)
+				}
+			}
+		}
+	}
+}
+
+func checkLogic(t *testing.T, from, imported, ours string, isOurs bool) {
+	t.Helper()
+	if capability, _ := room(from); capability == "testengine" && isOurs {
+		t.Errorf("%s imports %s: the shared words know nobody", from, ours)
+		return
+	}
+	if isOurs {
+		if capability, component := room(ours); component && capability != "testengine" {
+			t.Errorf("logic %s imports component %s: arrows point inwards", from, ours)
+		}
+		return
+	}
+	if doors[ours] {
+		return
+	}
+	switch imported {
+	case "net", "net/http", "os", "database/sql":
+		t.Errorf("logic %s imports %s: logic does no I/O, let the component fetch it", from, imported)
+	}
+	if strings.Contains(strings.Split(imported, "/")[0], ".") && !allowed[imported] {
+		t.Errorf("logic %s imports %s: logic is standard library and plugins/testengine only", from, path.Base(imported))
+	}
+}
+
+// allowed names what logic imports beyond the standard library, with the reason.
+var allowed = map[string]bool{}
+
+func TestNobodyPhonesHome(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", root+"cmd/...").Output()
+	require.NoError(t, err)
+	require.NotContains(t, string(out), "connect/v4/internal/telemetry",
+		"a custom build never reaches Connect's telemetry; it must stay unlinked")
+}

@@ -37,14 +37,21 @@ func Feed(builder *assemble.Builder, body []byte) error {
 }
 
 // Check walks a body and reports the first thing that Feed would refuse, as an
-// *assemble.SyntaxError. It looks at structure alone, keeps nothing and
-// allocates nothing when all is well.
+// *assemble.SyntaxError. It looks at structure alone, keeps nothing but the
+// run's key and allocates nothing else when all is well.
 func Check(body []byte, maxDepth int) error {
-	c := checker{scanner{b: body, maxDepth: maxDepth}}
+	_, err := Look(body, maxDepth)
+	return err
+}
+
+// Look is Check that also tells what an answer to the collector says: the run's
+// key and how many executions there are.
+func Look(body []byte, maxDepth int) (Seen, error) {
+	c := checker{scanner: scanner{b: body, maxDepth: maxDepth}}
 	if c.body() < 0 {
-		return c.err
+		return Seen{}, c.err
 	}
-	return nil
+	return c.seen, nil
 }
 
 // replaceInvalid is what encoding/json does to text: each byte that is no UTF-8

@@ -23,14 +23,17 @@ var (
 
 // format is one row of the table.
 type format struct {
-	name  string
-	feed  func(builder *assemble.Builder, body []byte) error
-	check func(body []byte, maxDepth int) error
+	name string
+	feed func(builder *assemble.Builder, body []byte) error
+	look func(body []byte, maxDepth int) (decode.Seen, error)
 }
 
 var table = []format{
-	{decode.Format, decode.Feed, decode.Check},
-	{junit.Format, junit.Feed, junit.Check},
+	{decode.Format, decode.Feed, decode.Look},
+	{junit.Format, junit.Feed, func(body []byte, maxDepth int) (decode.Seen, error) {
+		cases, err := junit.Look(body, maxDepth)
+		return decode.Seen{Executions: cases}, err
+	}},
 }
 
 // contentTypes are those that name a format without a form. A body without
@@ -60,11 +63,24 @@ func Names() []string {
 // reports ErrContentType, ErrFormat or an *assemble.SyntaxError, and allocates
 // nothing for a JSON body that is well.
 func Check(contentType string, body []byte, maxDepth int) error {
+	_, err := Look(contentType, body, maxDepth)
+	return err
+}
+
+// Look is Check that also tells what an answer to the collector says: the run's
+// key and how many executions there are.
+func Look(contentType string, body []byte, maxDepth int) (decode.Seen, error) {
 	opened, err := open(contentType, body)
 	if err != nil {
-		return err
+		return decode.Seen{}, err
 	}
-	return opened.shift(opened.format.check(opened.data, maxDepth))
+	seen, err := opened.format.look(opened.data, maxDepth)
+	for _, pair := range opened.form.Env {
+		if pair.Key == "key" && seen.RunKey == "" {
+			seen.RunKey = pair.Value
+		}
+	}
+	return seen, opened.shift(err)
 }
 
 // Decode makes blocks of a decompressed body. A body that cannot be read gives a

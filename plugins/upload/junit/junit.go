@@ -29,9 +29,15 @@ func Feed(builder *assemble.Builder, body []byte) error {
 
 // Check walks a document and reports the first thing that Feed would refuse.
 func Check(body []byte, maxDepth int) error {
+	_, err := Look(body, maxDepth)
+	return err
+}
+
+// Look is Check that also counts the test cases.
+func Look(body []byte, maxDepth int) (cases int, err error) {
 	text, offset, err := decoded(body)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s := scanner{b: text, i: offset, maxDepth: maxDepth}
 	for found, first := s.next(), true; found != tokenEnd; found = s.next() {
@@ -39,8 +45,11 @@ func Check(body []byte, maxDepth int) error {
 			s.fail(s.i, wrongRoot)
 		}
 		first = false
+		if found == tokenOpen && string(s.name) == "testcase" {
+			cases++
+		}
 	}
-	return s.err
+	return cases, s.err
 }
 
 const wrongRoot = "the root element is neither testsuites nor testsuite"

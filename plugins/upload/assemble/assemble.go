@@ -27,6 +27,8 @@ type Facts struct {
 type Result struct {
 	Blocks []*testengine.Block
 	Report *testengine.UploadReport
+	// Refused says that the body could not be read at all.
+	Refused bool
 }
 
 // Builder takes the records of one upload, one after another. It is used by one
@@ -199,7 +201,7 @@ func (b *Builder) Refuse(err error, snippet string) Result {
 	b.finishUpload()
 	b.account = account{limit: max(1, b.limits.MaxProblems)}
 	b.Remark(-1, "body", err.Error(), snippet)
-	return Result{Report: b.report()}
+	return Result{Report: b.report(), Refused: true}
 }
 
 func (b *Builder) finishUpload() {

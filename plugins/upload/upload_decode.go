@@ -1,0 +1,148 @@
+// Package upload makes blocks of executions out of what collectors send, and
+// runs ordinary processors on single executions.
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+)
+
+const (
+	decodeFieldState           = "state"
+	decodeFieldBlockSize       = "block_size"
+	decodeFieldKeepDetails     = "keep_details"
+	decodeFieldMaxDecodedBytes = "max_decoded_bytes"
+	decodeFieldMaxProblems     = "max_problems"
+	decodeFieldMaxDepth        = "max_depth"
+	decodeFieldMaxUploadTags   = "max_upload_tags"
+	decodeFieldMaxTags         = "max_execution_tags"
+	decodeFieldMaxTagKey       = "max_tag_key_bytes"
+	decodeFieldMaxTagValue     = "max_tag_value_bytes"
+	decodeFieldMaxEnvKeys      = "max_run_env_keys"
+	decodeFieldWindow          = "duplicate_window"
+	decodeFieldReports         = "reports"
+	decodeFieldOrg             = "org"
+	decodeFieldSuite           = "suite"
+
+	reportsAlways   = "always"
+	reportsProblems = "problems"
+)
+
+func init() {
+	service.MustRegisterProcessor("upload_decode", decodeSpec(),
+		func(conf *service.ParsedConfig, res *service.Resources) (service.Processor, error) {
+			return decoderFromParsed(conf, res)
+		})
+}
+
+// decoder is the processor. Its lanes hold what is state; the rest is settled at
+// the start, so that threads share it.
+type decoder struct {
+	limits     assemble.Limits
+	maxDecoded int
+	reports    string
+	org, suite *service.InterpolatedString
+	window     time.Duration
+	lanes      lanes
+	counters   counters
+	log        *service.Logger
+	now        func() time.Time
+}
+
+func decoderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*decoder, error) {
+	d := &decoder{counters: newCounters(res.Metrics()), log: res.Logger(), now: time.Now}
+	var err error
+	if d.limits, err = limitsFromParsed(conf); err != nil {
+		return nil, err
+	}
+	if d.maxDecoded, err = bytesFromParsed(conf, decodeFieldMaxDecodedBytes); err != nil {
+		return nil, err
+	}
+	if d.reports, err = conf.FieldString(decodeFieldReports); err != nil {
+		return nil, err
+	}
+	if d.org, err = conf.FieldInterpolatedString(decodeFieldOrg); err != nil {
+		return nil, err
+	}
+	if d.suite, err = conf.FieldInterpolatedString(decodeFieldSuite); err != nil {
+		return nil, err
+	}
+	if d.window, err = conf.FieldDuration(decodeFieldWindow); err != nil {
+		return nil, err
+	}
+	label := ""
+	if conf.Contains(decodeFieldState) {
+		if label, err = conf.FieldString(decodeFieldState); err != nil {
+			return nil, err
+		}
+	}
+	d.lanes = newLanes(providerFrom(res, label), d.window)
+	return d, nil
+}
+
+// providerFrom finds the state when the first record needs it: resources are
+// made after processors.
+func providerFrom(res *service.Resources, label string) func(ctx context.Context) (state.Provider, error) {
+	if label == "" {
+		memory := state.NewMemory()
+		return func(context.Context) (state.Provider, error) { return memory, nil }
+	}
+	return func(ctx context.Context) (provider state.Provider, err error) {
+		accessed := res.AccessCustomResource(ctx, "testengine_state", label, func(value any) {
+			var ok bool
+			if provider, ok = value.(state.Provider); !ok {
+				err = fmt.Errorf("using the state %q: a %T keeps no state", label, value)
+			}
+		})
+		return provider, errors.Join(accessed, err)
+	}
+}
+
+func limitsFromParsed(conf *service.ParsedConfig) (limits assemble.Limits, err error) {
+	for field, to := range map[string]*int{
+		decodeFieldBlockSize:     &limits.BlockSize,
+		decodeFieldMaxProblems:   &limits.MaxProblems,
+		decodeFieldMaxDepth:      &limits.MaxDepth,
+		decodeFieldMaxUploadTags: &limits.UploadTags,
+		decodeFieldMaxTags:       &limits.ExecutionTags,
+		decodeFieldMaxTagKey:     &limits.TagKeyBytes,
+		decodeFieldMaxTagValue:   &limits.TagValueBytes,
+		decodeFieldMaxEnvKeys:    &limits.EnvKeys,
+	} {
+		if *to, err = conf.FieldInt(field); err != nil {
+			return limits, err
+		}
+	}
+	word, err := conf.FieldString(decodeFieldKeepDetails)
+	if err != nil {
+		return limits, err
+	}
+	limits.KeepDetails, err = assemble.ParseKeepDetails(word)
+	return limits, err
+}
+
+func bytesFromParsed(conf *service.ParsedConfig, field string) (int, error) {
+	text, err := conf.FieldString(field)
+	if err != nil {
+		return 0, err
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil {
+		return 0, fmt.Errorf("reading %s: %w", field, err)
+	}
+	if size < 1 || size > 4<<30 {
+		return 0, fmt.Errorf("reading %s: %s is not between 1 byte and 4 GiB", field, text)
+	}
+	return int(size), nil
+}
+
+// Close implements service.Processor.
+func (d *decoder) Close(context.Context) error { return nil }

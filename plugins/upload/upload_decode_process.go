@@ -1,0 +1,170 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/gunzip"
+)
+
+var defaultLimits = assemble.DefaultLimits()
+
+// Process implements service.Processor.
+func (d *decoder) Process(ctx context.Context, m *service.Message) (service.MessageBatch, error) {
+	kind := message.Kind(m)
+	upload := kind == "" || kind == testengine.KindUpload
+	position, logged := message.Position(m)
+	if !upload && !logged {
+		return service.MessageBatch{m}, nil
+	}
+	facts, body, poison := d.factsOf(m, position, upload)
+	duplicate := kind == testengine.KindDuplicate
+	if logged {
+		seen, err := d.lanes.record(ctx, d.log, position, facts.Time, uploadKey(upload, facts.UploadID))
+		if err != nil {
+			return nil, err
+		}
+		duplicate = duplicate || seen
+	}
+	switch {
+	case duplicate:
+		d.counters.uploads.Incr(1, "duplicate")
+		return service.MessageBatch{reportMessage(m, duplicateReport(facts))}, nil
+	case !upload:
+		return service.MessageBatch{m}, nil
+	}
+	if poison != nil {
+		return d.messages(m, assemble.New(facts, "", d.limits).Refuse(poison, ""), logged), nil
+	}
+	result := d.decode(facts, message.Text(m, testengine.MetaContentType), message.Text(m, testengine.MetaContentEncoding), body)
+	return d.messages(m, result, logged), nil
+}
+
+// factsOf collects what door and log have said about a message.
+func (d *decoder) factsOf(m *service.Message, position testengine.Position, upload bool) (facts assemble.Facts, body []byte, err error) {
+	facts = assemble.Facts{
+		Position:      position,
+		UploadID:      message.Text(m, testengine.MetaUploadID),
+		Org:           message.Text(m, testengine.MetaOrg),
+		Suite:         message.Text(m, testengine.MetaSuite),
+		DefaultBranch: message.Text(m, testengine.MetaDefaultBranch),
+	}
+	var timed, loggedTime bool
+	facts.ReceivedAt, timed = message.Int(m, testengine.MetaReceivedAt)
+	if facts.Time, loggedTime = message.Int(m, testengine.MetaLogTime); !loggedTime {
+		facts.Time = facts.ReceivedAt
+	}
+	if !upload {
+		return facts, nil, nil
+	}
+	if body, err = m.AsBytes(); err != nil {
+		return facts, nil, fmt.Errorf("reading the upload: %w", err)
+	}
+	facts.Bytes = len(body)
+	if facts.Org == "" {
+		if facts.Org, err = d.org.TryString(m); err != nil {
+			return facts, nil, fmt.Errorf("reading org: %w", err)
+		}
+	}
+	if facts.Suite == "" {
+		if facts.Suite, err = d.suite.TryString(m); err != nil {
+			return facts, nil, fmt.Errorf("reading suite: %w", err)
+		}
+	}
+	if facts.UploadID == "" {
+		facts.UploadID = message.UploadID(facts.Org, facts.Suite, body)
+	}
+	if !timed {
+		facts.ReceivedAt = d.now().UnixMilli()
+		if !loggedTime {
+			facts.Time = facts.ReceivedAt
+		}
+	}
+	return facts, body, nil
+}
+
+// decode unpacks and decodes a body. What cannot be read becomes a report.
+func (d *decoder) decode(facts assemble.Facts, contentType, encoding string, body []byte) assemble.Result {
+	d.counters.bytes.Incr(int64(len(body)))
+	unpacked, err := d.unpack(encoding, body)
+	if err != nil {
+		return assemble.New(facts, "", d.limits).Refuse(err, "")
+	}
+	return formats.Decode(facts, contentType, unpacked, d.limits)
+}
+
+var errEncoding = errors.New("this content encoding is not read here, send gzip or none")
+
+func (d *decoder) unpack(encoding string, body []byte) ([]byte, error) {
+	packed := false
+	switch strings.ToLower(encoding) {
+	case "gzip", "x-gzip":
+		packed = true
+	case "", "identity":
+		packed = bytes.HasPrefix(body, []byte("\x1f\x8b"))
+	default:
+		return nil, fmt.Errorf("content encoding %q: %w", assemble.Snippet(encoding), errEncoding)
+	}
+	if packed {
+		return gunzip.Append(nil, body, d.maxDecoded)
+	}
+	if len(body) > d.maxDecoded {
+		return nil, gunzip.ErrTooLarge
+	}
+	return body, nil
+}
+
+// messages makes the messages of a record: blocks, then the report.
+func (d *decoder) messages(m *service.Message, result assemble.Result, logged bool) service.MessageBatch {
+	report := result.Report
+	d.counters.count(result)
+	batch := make(service.MessageBatch, 0, len(result.Blocks)+1)
+	for _, block := range result.Blocks {
+		out := m.Copy()
+		message.Set(out, testengine.KindBlock, block)
+		out.MetaSetMut(testengine.MetaOrg, block.Upload.Org)
+		out.MetaSetMut(testengine.MetaSuite, block.Upload.Suite)
+		out.MetaSetMut(testengine.MetaUploadID, block.Upload.ID)
+		out.MetaSetMut(testengine.MetaRunKey, block.Upload.RunKey)
+		out.MetaSetMut(testengine.MetaBranch, block.Upload.Branch)
+		out.MetaSetMut(testengine.MetaHasFailures, block.HasFailures())
+		batch = append(batch, out)
+	}
+	if !logged && d.reports == reportsProblems && len(batch) > 0 && report.Rejected == 0 && len(report.Problems) == 0 {
+		return batch
+	}
+	return append(batch, reportMessage(m, report))
+}
+
+func reportMessage(m *service.Message, report *testengine.UploadReport) *service.Message {
+	out := m.Copy()
+	message.Set(out, testengine.KindUploadReport, report)
+	out.MetaSetMut(testengine.MetaOrg, report.Org)
+	out.MetaSetMut(testengine.MetaSuite, report.Suite)
+	out.MetaSetMut(testengine.MetaUploadID, report.UploadID)
+	return out
+}
+
+func duplicateReport(facts assemble.Facts) *testengine.UploadReport {
+	return &testengine.UploadReport{
+		Position: facts.Position, UploadID: facts.UploadID, Org: facts.Org, Suite: facts.Suite,
+		ReceivedAt: facts.ReceivedAt, Time: facts.Time, Bytes: facts.Bytes, Duplicate: true,
+	}
+}
+
+// uploadKey is the key of duplicates, 0 for a record that is no upload.
+func uploadKey(upload bool, id string) uint64 {
+	if !upload {
+		return 0
+	}
+	return max(1, testengine.Hash(0, id))
+}

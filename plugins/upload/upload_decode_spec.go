@@ -1,0 +1,84 @@
+package upload
+
+import "github.com/redpanda-data/benthos/v4/public/service"
+
+func decodeSpec() *service.ConfigSpec {
+	defaults := defaultLimits
+	return service.NewConfigSpec().
+		Version("0.1.0").
+		Categories("Test Engine", "Parsing").
+		Summary("Decodes test uploads into blocks of executions, and accounts for every record of them.").
+		Description(decodeDescription).
+		Field(service.NewStringField(decodeFieldState).Optional().
+			Description("The label of the `testengine_state` resource that remembers which uploads were seen. Without it they are remembered in memory, until the process ends.")).
+		Field(service.NewIntField(decodeFieldBlockSize).Default(defaults.BlockSize).
+			Description("How many executions a block holds at most, up to 2000. A block is also closed when its texts reach 900 KB.").
+			LintRule(`root = if this < 1 || this > 2000 { "block_size must be between 1 and 2000" }`)).
+		Field(service.NewStringEnumField(decodeFieldKeepDetails, "failed", "all", "none").Default(string(defaults.KeepDetails)).
+			Description("Of which executions `failure_expanded` and `history` are kept. `failed` includes those that passed after a retry inside the runner.")).
+		Field(service.NewStringField(decodeFieldMaxDecodedBytes).Default("128MB").
+			Description("How large an upload may be once it is unpacked. A larger one is refused in its report.")).
+		Field(service.NewIntField(decodeFieldMaxProblems).Default(defaults.MaxProblems).
+			Description("How many problems a report lists one by one. All are counted.").
+			LintRule(`root = if this < 1 || this > 10000 { "max_problems must be between 1 and 10000" }`)).
+		Field(service.NewIntField(decodeFieldMaxDepth).Default(defaults.MaxDepth).Advanced().
+			Description("How deep JSON values and XML elements may nest.").
+			LintRule(`root = if this < 8 || this > 10000 { "max_depth must be between 8 and 10000" }`)).
+		Field(service.NewIntField(decodeFieldMaxUploadTags).Default(defaults.UploadTags).Advanced().
+			Description("How many tags an upload may carry. More are dropped and reported.")).
+		Field(service.NewIntField(decodeFieldMaxTags).Default(defaults.ExecutionTags).Advanced().
+			Description("How many tags an execution may carry. More are dropped and reported.")).
+		Field(service.NewIntField(decodeFieldMaxTagKey).Default(defaults.TagKeyBytes).Advanced().
+			Description("How many bytes the key of a tag may have. A tag with a longer one is dropped and reported.")).
+		Field(service.NewIntField(decodeFieldMaxTagValue).Default(defaults.TagValueBytes).Advanced().
+			Description("How many bytes the value of a tag may have. A tag with a longer one is dropped and reported.")).
+		Field(service.NewIntField(decodeFieldMaxEnvKeys).Default(defaults.EnvKeys).Advanced().
+			Description("How many keys of `run_env` are kept beside those that have a meaning of their own.")).
+		Field(service.NewDurationField(decodeFieldWindow).Default("24h").Advanced().
+			Description("For how long, in the time of the log, the same body of a suite counts as a duplicate.")).
+		Field(service.NewStringEnumField(decodeFieldReports, reportsAlways, reportsProblems).Default(reportsAlways).
+			Description("When a message that comes from no upload log is followed by an `upload_report`: `always`, or only with `problems` (a bad record, or no execution at all). Messages of an upload log always are.")).
+		Field(service.NewInterpolatedStringField(decodeFieldOrg).Default("local").
+			Description("The organisation of messages that have no metadata `org`.")).
+		Field(service.NewInterpolatedStringField(decodeFieldSuite).Default("default").
+			Description("The suite of messages that have no metadata `suite`.").
+			Example("${! @kafka_key }")).
+		Example("Uploads of an upload log",
+			"Behind `collector_http` and `upload_log` nothing needs to be said but where to remember uploads.",
+			`
+pipeline:
+  processors:
+    - label: decode_uploads
+      upload_decode:
+        keep_details: failed
+`).
+		Example("Executions from elsewhere",
+			"Other streams hand in JSON: an execution, an array of them, or one on each line. Reports that say nothing are left out.",
+			`
+pipeline:
+  processors:
+    - label: decode_executions
+      upload_decode:
+        org: acme
+        suite: ${! @kafka_key }
+        reports: problems
+`)
+}
+
+const decodeDescription = `
+Reads JSON uploads as the collectors of Test Engine send them, single JSON executions, arrays of them, NDJSON, forms (multipart/form-data) with JSON or JUnit XML, and each of these packed with gzip. The metadata ` + "`content_type` and `content_encoding`" + ` say which; without them the body's first bytes do.
+
+Of each message it makes, in this order, blocks of at most ` + "`block_size`" + ` executions (` + "`testengine_kind`" + ` is ` + "`block`" + `), and one ` + "`upload_report`" + ` that says how many records were received, accepted and rejected, and why. All of them carry the metadata of the message they came from; blocks also have ` + "`run_key`, `branch` and `has_failures`" + `. Messages of any other kind pass unchanged.
+
+A record that is no execution (no name, a name that is no string, not an object) is rejected alone and named in the report with index, field and reason. What is wrong but not fatal (an unknown result, a tag outside the limits) is dropped with a remark and the execution stays. A body that cannot be read at all gives a report with one problem of index -1, never an error: nothing disappears without a trace.
+
+The same body of a suite, seen again within ` + "`duplicate_window`" + `, gives only a report with ` + "`duplicate: true`" + `. Only messages of an upload log (metadata ` + "`offset`" + `) are compared: elsewhere a redelivery after a failure must not be taken for a duplicate.
+
+Decoded texts share the memory of the message they came from: it must not be written to afterwards, and whoever keeps a text for long keeps a copy.
+
+### Metrics
+
+- ` + "`testengine_decode_uploads_total`" + ` with label ` + "`result`" + `: decoded, duplicate, refused.
+- ` + "`testengine_decode_executions_total`" + ` with label ` + "`result`" + `: accepted, rejected.
+- ` + "`testengine_decode_bytes_total`" + `: bytes of uploads as sent.
+`

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/tests/harness"
 )
 
@@ -150,7 +151,7 @@ func run(t *testing.T, c client, url, key string) {
 func arrived(t *testing.T, process *harness.Process, key string, count int) []row {
 	t.Helper()
 	path := "/v2/analytics/organizations/local/suites/quickstart/slices?measure=executions&by=test.scope,test.name,result" +
-		"&period=1day&filter=run.key:" + key
+		"&period=1day&filter=run.id:" + testengine.RunID(testengine.SuiteSeed("local", "quickstart"), key)
 	var rows []row
 	process.Eventually(20*time.Second, fmt.Sprintf("%d executions of %s are in the store", count, key), func() bool {
 		status, body := process.Get(path)

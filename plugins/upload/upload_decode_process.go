@@ -139,7 +139,7 @@ func (d *decoder) messages(m *service.Message, result assemble.Result, logged bo
 		out.MetaSetMut(testengine.MetaHasFailures, block.HasFailures())
 		batch = append(batch, out)
 	}
-	if !logged && d.reports == reportsProblems && len(batch) > 0 && report.Rejected == 0 && len(report.Problems) == 0 {
+	if !logged && d.reports == reportsProblems && result.NothingToTell() {
 		return batch
 	}
 	return append(batch, reportMessage(m, report))

@@ -204,12 +204,27 @@ func (b *Builder) Refuse(err error, snippet string) Result {
 	return Result{Report: b.report(), Refused: true}
 }
 
+const (
+	runKeyField  = "run_env.key"
+	runKeyReason = "missing: the upload became a run of its own"
+)
+
+// NothingToTell reports whether all records were accepted as they are. That an
+// upload has no run is no news for executions that come one by one.
+func (r *Result) NothingToTell() bool {
+	if r.Refused || r.Report.Accepted == 0 || r.Report.Rejected > 0 {
+		return false
+	}
+	counts := r.Report.ProblemCounts
+	return len(counts) == 0 || len(counts) == 1 && counts[runKeyField+": "+runKeyReason] == 1
+}
+
 func (b *Builder) finishUpload() {
 	u := b.upload
 	u.Branch = testengine.NormalBranch(u.Branch)
 	if strings.TrimSpace(u.RunKey) == "" {
 		u.RunKey, u.RunKeyMissing = u.ID, true
-		b.Remark(-1, "run_env.key", "missing: the upload became a run of its own", "")
+		b.Remark(-1, runKeyField, runKeyReason, "")
 	}
 	u.RunID = testengine.RunID(b.seed, u.RunKey)
 	sortEnv(u.Env)

@@ -1,0 +1,158 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/duckdb/rows"
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+func init() {
+	service.MustRegisterBatchOutput(outputName, outputSpec(),
+		func(conf *service.ParsedConfig, res *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
+			inFlight, err := conf.FieldMaxInFlight()
+			if err != nil {
+				return nil, service.BatchPolicy{}, 0, err
+			}
+			out, err := newOutput(conf, res)
+			return out, service.BatchPolicy{}, inFlight, err
+		})
+}
+
+// output hands batches to the database and holds on to each until it is stored.
+type output struct {
+	label          string
+	res            *service.Resources
+	database       *Database
+	first, longest time.Duration
+	executions     *service.MetricCounter
+	retries        *service.MetricCounter
+}
+
+func newOutput(conf *service.ParsedConfig, res *service.Resources) (*output, error) {
+	o := &output{
+		res:        res,
+		executions: res.Metrics().NewCounter("testengine_stored_executions_total"),
+		retries:    res.Metrics().NewCounter("testengine_store_retries_total"),
+	}
+	var err error
+	if o.label, err = conf.FieldString(fieldDatabase); err != nil {
+		return nil, err
+	}
+	if o.first, err = conf.FieldDuration(fieldRetryInterval); err != nil {
+		return nil, err
+	}
+	if o.longest, err = conf.FieldDuration(fieldRetryMax); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Connect finds the database and waits until it is open.
+func (o *output) Connect(ctx context.Context) error {
+	err := o.res.AccessCustomResource(ctx, resourceName, o.label, func(v any) { o.database, _ = v.(*Database) })
+	if err != nil {
+		return fmt.Errorf("finding the %s %q: %w", resourceName, o.label, err)
+	}
+	if o.database == nil {
+		return fmt.Errorf("the resource %q is no %s", o.label, resourceName)
+	}
+	return o.database.ready(ctx)
+}
+
+// WriteBatch stores the batch. It comes back only when all of it is stored, or
+// ctx ends, or it never can be: it is of another log.
+func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
+	pause := o.first
+	for {
+		err := o.database.write(ctx, batch)
+		if err == nil {
+			o.executions.Incr(executions(batch))
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		o.retries.Incr(1)
+		o.res.Logger().Errorf("Storing a batch, next try in %s: %v", pause, err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		pause = min(pause*2, o.longest)
+	}
+}
+
+// Close leaves the database open: it is shared.
+func (*output) Close(context.Context) error { return nil }
+
+// stage adds the batch's messages to the transaction being built.
+func stage(b *rows.Builder, batch service.MessageBatch) error {
+	for _, m := range batch {
+		if err := stageMessage(b, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func stageMessage(b *rows.Builder, m *service.Message) error {
+	origin := originOf(m)
+	if err := b.Check(origin); err != nil {
+		return err
+	}
+	switch kind := message.Kind(m); kind {
+	case testengine.KindBlock:
+		block, err := message.Get[testengine.Block](m)
+		if err != nil {
+			return err
+		}
+		b.Block(origin, block)
+	case testengine.KindUploadReport:
+		report, err := message.Get[testengine.UploadReport](m)
+		if err != nil {
+			return err
+		}
+		b.Report(origin, report)
+	case testengine.KindRun:
+		run, err := message.Get[testengine.Run](m)
+		if err != nil {
+			return err
+		}
+		b.Run(origin, run)
+	case testengine.KindVerdict:
+		verdict, err := message.Get[testengine.Verdict](m)
+		if err != nil {
+			return err
+		}
+		b.Verdict(origin, verdict)
+	case testengine.KindTick, testengine.KindChange:
+		b.End(origin)
+	}
+	return nil
+}
+
+func originOf(m *service.Message) rows.Origin {
+	position, ok := message.Position(m)
+	time, _ := message.Int(m, testengine.MetaLogTime)
+	return rows.Origin{Position: position, Logged: ok, Time: time}
+}
+
+// executions counts those of a batch's blocks.
+func executions(batch service.MessageBatch) (n int64) {
+	for _, m := range batch {
+		if message.Kind(m) != testengine.KindBlock {
+			continue
+		}
+		if block, err := message.Get[testengine.Block](m); err == nil {
+			n += int64(len(block.Executions))
+		}
+	}
+	return n
+}

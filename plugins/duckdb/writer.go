@@ -1,0 +1,205 @@
+package duckdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/duckdb/rows"
+)
+
+const (
+	// groupRequests and groupRows bound how many waiting batches share a transaction.
+	groupRequests = 64
+	groupRows     = 250_000
+	// moveEvery is how long a test's new place may wait for its row.
+	moveEvery = 10 * time.Second
+	maxMoved  = 20_000
+)
+
+// request is one batch that wants to be stored.
+type request struct {
+	batch service.MessageBatch
+	done  chan error
+	// taken is set by whoever comes first: the writer, or the caller who gives up.
+	taken atomic.Bool
+}
+
+// write stores the batch in one transaction, perhaps with others. It tries once.
+func (d *Database) write(ctx context.Context, batch service.MessageBatch) error {
+	if err := d.ready(ctx); err != nil {
+		return err
+	}
+	r := &request{batch: batch, done: make(chan error, 1)}
+	select {
+	case d.queue <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		if r.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		return <-r.done // it is being written: know how it ends
+	}
+}
+
+// writer owns the one connection that writes.
+type writer struct {
+	d     *Database
+	store *store
+	names *rows.Names
+	build *rows.Builder
+	moved time.Time // when moved tests were last written
+}
+
+func openWriter(ctx context.Context, d *Database) (*writer, error) {
+	w := &writer{d: d, moved: time.Now()}
+	return w, w.open(ctx)
+}
+
+// open opens the store and loads what the writer must know of it.
+func (w *writer) open(ctx context.Context) error {
+	store, err := openStore(ctx, w.d.conf)
+	if err != nil {
+		return err
+	}
+	names, marks, err := store.load(ctx, w.d.conf.tagSets)
+	if err != nil {
+		store.close(w.d.conf.closeTimeout)
+		return err
+	}
+	w.store, w.names, w.build = store, names, rows.NewBuilder(names, marks)
+	w.d.current.Store(store.db)
+	w.d.committed(marks)
+	return nil
+}
+
+func (w *writer) close() {
+	w.d.current.Store(nil)
+	if w.store != nil {
+		w.store.close(w.d.conf.closeTimeout)
+	}
+}
+
+// loop writes what is asked for, and deletes what is too old now and then.
+func (w *writer) loop(ctx context.Context) {
+	clean := time.NewTicker(w.d.conf.cleanEvery)
+	defer clean.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			w.refuse()
+			return
+		case r := <-w.d.queue:
+			w.serve(ctx, w.gather(r))
+		case <-clean.C:
+			if err := w.clean(ctx); err != nil && ctx.Err() == nil {
+				w.d.log.Warnf("Deleting what is older than %s: %v", w.d.conf.retention, err)
+			}
+		}
+	}
+}
+
+// refuse answers those that wait at the end.
+func (w *writer) refuse() {
+	for {
+		select {
+		case r := <-w.d.queue:
+			r.done <- errClosed
+		default:
+			return
+		}
+	}
+}
+
+// gather takes what else is waiting, so that a commit serves several lanes.
+func (w *writer) gather(first *request) []*request {
+	group, rows := []*request{first}, len(first.batch)
+	for len(group) < groupRequests && rows*blockRows < groupRows {
+		select {
+		case r := <-w.d.queue:
+			group = append(group, r)
+			rows += len(r.batch)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// blockRows is how many executions a message is thought to have when a group is bounded.
+const blockRows = 1500
+
+// serve stores a group. When that fails each batch is tried alone, so that one
+// which cannot be stored does not hold up the others.
+func (w *writer) serve(ctx context.Context, group []*request) {
+	live := group[:0]
+	for _, r := range group {
+		if r.taken.CompareAndSwap(false, true) {
+			live = append(live, r)
+		}
+	}
+	if len(live) == 0 {
+		return
+	}
+	err := w.transact(ctx, live)
+	if err == nil || len(live) == 1 {
+		for _, r := range live {
+			r.done <- err
+		}
+		return
+	}
+	for _, r := range live {
+		r.done <- w.transact(ctx, []*request{r})
+	}
+}
+
+// transact writes the rows of some batches and the watermarks behind them, all or nothing.
+func (w *writer) transact(ctx context.Context, group []*request) error {
+	w.build.Begin()
+	defer w.build.Begin() // lets go of the batches
+	for _, r := range group {
+		if err := stage(w.build, r.batch); err != nil {
+			return err
+		}
+	}
+	moved := w.shouldMove()
+	if err := w.store.commit(ctx, w.build, w.names, moved, w.d.beforeCommit); err != nil {
+		return w.recover(ctx, err)
+	}
+	w.build.Commit()
+	w.names.Stored(moved)
+	if moved {
+		w.moved = time.Now()
+	}
+	w.d.committed(w.build.Committed())
+	return nil
+}
+
+func (w *writer) shouldMove() bool {
+	n := len(w.names.Pending().Moved)
+	return n >= maxMoved || (n > 0 && time.Since(w.moved) >= moveEvery)
+}
+
+// recover opens the database anew after an error that DuckDB does not survive,
+// and after one that leaves open whether the transaction was committed.
+func (w *writer) recover(ctx context.Context, cause error) error {
+	if !isFatal(cause) && !errors.Is(cause, errCommit) {
+		return cause
+	}
+	w.d.log.Warnf("Opening the database anew, because of: %v", cause)
+	w.d.current.Store(nil)
+	w.store.close(w.d.conf.closeTimeout)
+	if err := w.open(ctx); err != nil {
+		return errors.Join(cause, fmt.Errorf("opening the database anew: %w", err))
+	}
+	return cause
+}

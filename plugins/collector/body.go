@@ -1,0 +1,79 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// chunkedStart is the first buffer of a body that does not announce its length.
+const chunkedStart = 64 << 10
+
+// errBusy says that the bytes in flight left no room in time.
+var errBusy = errors.New("too many bytes are in flight")
+
+// allowance is what one request holds of the bytes in flight.
+type allowance struct {
+	shared *semaphore.Weighted
+	held   int64
+}
+
+// take waits for room as long as ctx lets it.
+func (a *allowance) take(ctx context.Context, n int64) error {
+	if err := a.shared.Acquire(ctx, n); err != nil {
+		return errBusy
+	}
+	a.held += n
+	return nil
+}
+
+func (a *allowance) giveBack() {
+	a.shared.Release(a.held)
+	a.held = 0
+}
+
+// readBody reads a body whole. One that announces its length is read straight
+// into a buffer of that size; others grow theirs and pay for it as they go. The
+// buffer goes into the log's hands and cannot be used again.
+func readBody(r io.Reader, length, limit int64, take func(int64) error) ([]byte, error) {
+	if length > limit {
+		return nil, tooLarge("as sent", limit)
+	}
+	if length >= 0 {
+		if err := take(length); err != nil {
+			return nil, err
+		}
+		body := make([]byte, length)
+		if _, err := io.ReadFull(r, body); err != nil {
+			return nil, unreadable(err)
+		}
+		return body, nil
+	}
+	size := min(int64(chunkedStart), limit+1)
+	if err := take(size); err != nil {
+		return nil, err
+	}
+	body := make([]byte, 0, size)
+	for {
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > limit:
+			return nil, tooLarge("as sent", limit)
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, unreadable(err)
+		}
+		if len(body) < cap(body) {
+			continue
+		}
+		grown := min(2*int64(cap(body)), limit+1)
+		if err := take(grown - int64(cap(body))); err != nil {
+			return nil, err
+		}
+		body = append(make([]byte, 0, grown), body...)
+	}
+}

@@ -1,0 +1,264 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+)
+
+const (
+	inputType = "collector_http"
+
+	cfListener      = "listener"
+	cfPath          = "path"
+	cfSuitesFile    = "suites_file"
+	cfReloadEvery   = "reload_every"
+	cfData          = "data"
+	cfQuickstart    = "quickstart"
+	cfToken         = "token"
+	cfMaxBody       = "max_body"
+	cfMaxDecoded    = "max_decoded"
+	cfInFlight      = "max_in_flight"
+	cfInFlightWait  = "in_flight_wait"
+	cfAnswerTimeout = "answer_timeout"
+	cfRetryAfter    = "retry_after"
+	cfBatchUploads  = "batch_uploads"
+	cfBatchBytes    = "batch_bytes"
+)
+
+func init() {
+	service.MustRegisterBatchInput(inputType, inputSpec(), newInputFromParsed)
+}
+
+func inputSpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Version("0.1.0").
+		Categories("Network").
+		Summary("Takes uploads of test results from CI collectors over HTTP and answers 202 when they are durable.").
+		Description(`Buildkite's collectors, its plugin, `+"`bktec`"+` and curl work unchanged: they need this server's address and a suite's token. JSON (plain or gzip) and forms with JSON or JUnit XML are read.
+
+A request is answered only when the stream has acknowledged its upload. Put the buffer `+"`upload_log`"+` behind it: it acknowledges when the upload is on disk. An upload the stream refuses is answered 503; the input never tries again by itself, and must not be wrapped in anything that does.
+
+Each upload is one message with the body as sent (gzip stays gzip). Its metadata are set here and nowhere else: no header, query or cookie of a client becomes metadata. A change of a suite's detection section in the suites file enters the stream as a message of the kind `+"`change`"+`.
+
+Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 503 with Retry-After.`).
+		Fields(inputFields()...).
+		LintRule(`root = if this.quickstart.or("") == "" && this.token.or("") != "" { "token is the token of the quickstart suite: name that suite in quickstart" }`).
+		Example("A front door with a durable log", "Suites and tokens stand in a file that `connect-testengine suite add` writes.", `
+http_listener:
+  - label: listener
+    address: 0.0.0.0:8420
+    base_url: https://tests.example.com
+
+input:
+  collector_http:
+    listener: listener
+    suites_file: config/suites.yaml
+`)
+}
+
+func inputFields() []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewStringField(cfListener).
+			Description("The label of the http_listener on which to mount the route.").
+			Default("listener"),
+		service.NewStringField(cfPath).
+			Description("Where uploads are sent to. Collectors expect the default.").
+			Default("/v1/uploads").Advanced(),
+		service.NewStringField(cfSuitesFile).
+			Description("The file with suites, hashed tokens and limits. Changes count within seconds; a broken file is logged and leaves everything as it was. A missing file is an empty one.").
+			Default("config/suites.yaml"),
+		service.NewDurationField(cfReloadEvery).
+			Description("How often to look whether the suites file has changed.").
+			Default("2s").Advanced(),
+		service.NewStringField(cfData).
+			Description("The folder in which to remember what must survive a restart: the hash of the quickstart's token, and which detection sections the log has. Empty remembers nothing.").
+			Default("./data"),
+		service.NewStringField(cfQuickstart).
+			Description("A suite, as ORG/SUITE, that exists without being in the suites file. The first start makes its token and prints it, once, with the variables to paste into CI. Empty is none.").
+			Default("").Example("local/quickstart"),
+		service.NewStringField(cfToken).
+			Description("The token of the quickstart suite, instead of one that is made.").
+			Default("").Secret(),
+		service.NewStringField(cfMaxBody).
+			Description("Size of a body as sent beyond which it is answered 413. A suite may have a lower limit.").
+			Default("32MiB"),
+		service.NewStringField(cfMaxDecoded).
+			Description("Size of a body after decompression beyond which it is answered 413. A suite may have a lower limit.").
+			Default("128MiB"),
+		service.NewStringField(cfInFlight).
+			Description("Bytes of bodies that may be held at a time; must not be less than max_body.").
+			Default("256MiB"),
+		service.NewDurationField(cfInFlightWait).
+			Description("How long a request waits for room among the bytes in flight before it is answered 503.").
+			Default("10s").Advanced(),
+		service.NewDurationField(cfAnswerTimeout).
+			Description("How long an upload waits to be taken and made durable before it is answered 503.").
+			Default("30s").Advanced(),
+		service.NewDurationField(cfRetryAfter).
+			Description("What Retry-After says on a 503.").
+			Default("5s").Advanced(),
+		service.NewIntField(cfBatchUploads).
+			Description("The most uploads handed to the stream as one batch. Only what is waiting already goes together: a batch never waits for more.").
+			Default(64).Advanced().LintRule(`root = if this < 1 { "batch_uploads must be at least 1" }`),
+		service.NewStringField(cfBatchBytes).
+			Description("Bytes beyond which no further upload joins a batch.").
+			Default("8MiB").Advanced(),
+	}
+}
+
+// doorConfig is the parsed configuration of collector_http.
+type doorConfig struct {
+	listener, path      string
+	suitesFile, dataDir string
+	quickstart, token   string
+	reloadEvery         time.Duration
+	bodyBytes           int64
+	decodedBytes        int64
+	inFlightBytes       int64
+	inFlightWait        time.Duration
+	answerTimeout       time.Duration
+	retryAfter          time.Duration
+	batchUploads        int
+	batchBytes          int64
+}
+
+func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
+	p := parser{conf: conf}
+	c.listener = p.text(cfListener)
+	c.path = p.text(cfPath)
+	c.suitesFile = p.text(cfSuitesFile)
+	c.reloadEvery = p.duration(cfReloadEvery)
+	c.dataDir = p.text(cfData)
+	c.quickstart = p.text(cfQuickstart)
+	c.token = p.text(cfToken)
+	c.bodyBytes = p.bytes(cfMaxBody)
+	c.decodedBytes = p.bytes(cfMaxDecoded)
+	c.inFlightBytes = p.bytes(cfInFlight)
+	c.inFlightWait = p.duration(cfInFlightWait)
+	c.answerTimeout = p.duration(cfAnswerTimeout)
+	c.retryAfter = p.duration(cfRetryAfter)
+	c.batchUploads = p.number(cfBatchUploads)
+	c.batchBytes = p.bytes(cfBatchBytes)
+	switch {
+	case p.err != nil:
+	case c.bodyBytes < 1 || c.decodedBytes < 1:
+		p.err = fmt.Errorf("reading %s and %s: they must be sizes above 0", cfMaxBody, cfMaxDecoded)
+	case c.inFlightBytes <= c.bodyBytes:
+		p.err = fmt.Errorf("reading %s: it must be more than %s, or the largest upload never fits", cfInFlight, cfMaxBody)
+	case c.reloadEvery <= 0:
+		p.err = fmt.Errorf("reading %s: it must be more than 0", cfReloadEvery)
+	}
+	return c, p.err
+}
+
+// input is collector_http: the door's other side, where the stream takes uploads.
+type input struct {
+	door    *door
+	suites  *suiteWatch
+	started sync.Once
+	watched sync.Once
+	done    chan struct{}
+}
+
+func newInputFromParsed(conf *service.ParsedConfig, res *service.Resources) (service.BatchInput, error) {
+	config, err := doorFromParsed(conf)
+	if err != nil {
+		return nil, err
+	}
+	var listener *Listener
+	err = res.AccessCustomResource(context.Background(), listenerType, config.listener, func(value any) {
+		listener, _ = value.(*Listener)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("finding the %s %q: %w", listenerType, config.listener, err)
+	}
+	if listener == nil {
+		return nil, fmt.Errorf("finding the %s %q: it is something else", listenerType, config.listener)
+	}
+	door := newDoor(config, res)
+	door.base = listener.BaseURL
+	suites, err := newSuiteWatch(config, door, listener.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	door.directory = suites.directory
+	listener.SetDirectory(suites.directory)
+	listener.Ready(inputType, door.ready)
+	if err := listener.Handle(config.path, door); err != nil {
+		return nil, err
+	}
+	suites.announce(os.Stderr)
+	return &input{door: door, suites: suites, done: make(chan struct{})}, nil
+}
+
+// Connect starts following the suites file; the route is mounted already.
+func (i *input) Connect(context.Context) error {
+	i.started.Do(func() {
+		i.door.connected.Store(true)
+		go func() {
+			defer close(i.done)
+			i.suites.follow()
+		}()
+	})
+	return nil
+}
+
+// ReadBatch waits for an upload and takes along what else is waiting: all of a
+// batch is made durable by one sync, and answered by one ack.
+func (i *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	// ctx ends when the stream stops; from then on nothing is taken.
+	i.watched.Do(func() { context.AfterFunc(ctx, i.door.stop) })
+	var taken []*delivery
+	select {
+	case first := <-i.door.waiting:
+		taken = append(taken, first)
+	case <-i.door.stopped:
+		return nil, nil, service.ErrEndOfInput
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	size := int64(taken[0].bytes)
+more:
+	for len(taken) < i.door.config.batchUploads && size < i.door.config.batchBytes {
+		select {
+		case next := <-i.door.waiting:
+			taken = append(taken, next)
+			size += int64(next.bytes)
+		default:
+			break more
+		}
+	}
+	batch := make(service.MessageBatch, len(taken))
+	for n, d := range taken {
+		batch[n] = d.message
+	}
+	var once sync.Once
+	return batch, func(_ context.Context, err error) error {
+		once.Do(func() {
+			for _, d := range taken {
+				d.done <- err
+			}
+		})
+		return nil
+	}, nil
+}
+
+// Close answers what is still waiting. The stream has sent its last ack.
+func (i *input) Close(ctx context.Context) error {
+	i.door.close()
+	i.started.Do(func() { close(i.done) })
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	select {
+	case <-i.done:
+		return nil
+	case <-ctx.Done():
+		return errors.New("closing: following the suites file did not end in time")
+	}
+}

@@ -1,0 +1,106 @@
+package collector
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+)
+
+// directory is the tenant.Directory behind the door: a suites file and what the
+// quickstart adds to it.
+type directory struct {
+	file  string
+	extra []tenant.Suite
+	now   func() time.Time
+	table atomic.Pointer[tenant.Table]
+
+	stamp fileStamp
+}
+
+// fileStamp tells one state of a file from the next.
+type fileStamp struct {
+	modified time.Time
+	size     int64
+	missing  bool
+}
+
+func stampOf(file string) fileStamp {
+	info, err := os.Stat(file)
+	if err != nil {
+		return fileStamp{missing: true}
+	}
+	return fileStamp{modified: info.ModTime(), size: info.Size()}
+}
+
+// newDirectory reads the file for the first time: what is broken now is a
+// reason not to start.
+func newDirectory(file string, extra []tenant.Suite, now func() time.Time) (*directory, error) {
+	d := &directory{file: file, extra: extra, now: now}
+	if err := d.load(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Lookup finds the tenant of a token.
+func (d *directory) Lookup(token string) (tenant.Tenant, error) {
+	return d.table.Load().Lookup(token, d.now())
+}
+
+// Suites returns all suites.
+func (d *directory) Suites() []tenant.Suite { return d.table.Load().Suites() }
+
+// reload reads the file again when it has changed. A broken file leaves the
+// tenants as they were.
+func (d *directory) reload() (changed bool, err error) {
+	if d.file == "" || stampOf(d.file) == d.stamp {
+		return false, nil
+	}
+	if err := d.load(); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+func (d *directory) load() error {
+	var suites []tenant.Suite
+	if d.file != "" {
+		d.stamp = stampOf(d.file)
+		raw, err := os.ReadFile(d.file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("reading suites: %w", err)
+		}
+		if suites, err = parseSuites(raw); err != nil {
+			return fmt.Errorf("reading suites: %s: %w", d.file, err)
+		}
+	}
+	table, err := tenant.NewTable(merged(suites, d.extra))
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.file, err)
+	}
+	d.table.Store(table)
+	return nil
+}
+
+// merged adds the quickstart's suite; when the file has a suite of that name,
+// the quickstart's token opens that one.
+func merged(suites, extra []tenant.Suite) []tenant.Suite {
+	for _, suite := range extra {
+		found := false
+		for i := range suites {
+			if suites[i].Organization == suite.Organization && suites[i].Name == suite.Name {
+				suites[i].Tokens = append(suites[i].Tokens, suite.Tokens...)
+				found = true
+			}
+		}
+		if !found {
+			suites = append(suites, suite)
+		}
+	}
+	return suites
+}

@@ -1,0 +1,236 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// door answers POST /v1/uploads: who is it, is it sound, is it durable, in this
+// order. It hands uploads to the input and answers when the input's ack comes.
+type door struct {
+	config    doorConfig
+	directory tenant.Directory
+	base      func() string
+	inspector *inspector
+	now       func() time.Time
+	log       *service.Logger
+	metrics   *doorMetrics
+
+	inFlight *semaphore.Weighted
+	// waiting has no room of its own: whoever could send has been taken by ReadBatch.
+	waiting chan *delivery
+
+	connected           atomic.Bool
+	stopOnce, closeOnce sync.Once
+	stopped             chan struct{} // nothing is taken any more
+	closed              chan struct{} // no ack will come any more
+}
+
+// delivery is one message on its way into the stream.
+type delivery struct {
+	message *service.Message
+	bytes   int
+	done    chan error
+}
+
+func newDoor(config doorConfig, res *service.Resources) *door {
+	d := &door{
+		config:   config,
+		now:      time.Now,
+		log:      res.Logger(),
+		inFlight: semaphore.NewWeighted(config.inFlightBytes),
+		waiting:  make(chan *delivery),
+		stopped:  make(chan struct{}),
+		closed:   make(chan struct{}),
+	}
+	d.metrics = newDoorMetrics(res.Metrics())
+	d.inspector = newInspector()
+	return d
+}
+
+// stop refuses what has not been taken yet.
+func (d *door) stop() { d.stopOnce.Do(func() { close(d.stopped) }) }
+
+// close answers what still waits for an ack.
+func (d *door) close() {
+	d.stop()
+	d.closeOnce.Do(func() { close(d.closed) })
+}
+
+// ready is the door's check for /ready.
+func (d *door) ready() error {
+	select {
+	case <-d.stopped:
+		return errors.New("the front door is shutting down")
+	default:
+	}
+	if !d.connected.Load() {
+		return errors.New("the front door is starting")
+	}
+	return nil
+}
+
+// ServeHTTP takes one upload.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := d.now()
+	d.metrics.begin()
+	room := &allowance{shared: d.inFlight}
+	accepted, size, err := d.take(r, room)
+	d.metrics.hold(-room.held)
+	room.giveBack()
+	if err == nil {
+		writeJSON(w, http.StatusAccepted, accepted.AppendJSON(make([]byte, 0, 512)))
+		d.metrics.end(resultAccepted, size, d.now().Sub(started))
+		return
+	}
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		refused = overloaded(err.Error(), d.config.retryAfter)
+	}
+	refused.write(w)
+	d.metrics.end(refused.result, 0, 0)
+	linger(w, r)
+}
+
+// take does everything between the header and the answer.
+func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, error) {
+	if r.Method != http.MethodPost {
+		return nil, 0, &refusal{
+			status: http.StatusMethodNotAllowed, result: resultMethod,
+			message: "uploads are sent with POST",
+		}
+	}
+	who, err := tenant.Authorize(d.directory, r.Header.Get("Authorization"), tenant.ScopeWrite)
+	if err != nil {
+		return nil, 0, unauthorized(err)
+	}
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return nil, 0, err
+	}
+	body, err := d.read(r, room, who.Limits)
+	if err != nil {
+		return nil, 0, err
+	}
+	seen, err := d.inspector.inspect(kind, body, tighter(d.config.decodedBytes, who.Limits.DecodedBytes))
+	if err != nil {
+		return nil, 0, err
+	}
+	uploadID := message.UploadID(who.Org, who.Suite, body)
+	if err := d.deliver(d.message(&who, kind, uploadID, body), len(body)); err != nil {
+		return nil, 0, err
+	}
+	seed := testengine.SuiteSeed(who.Org, who.Suite)
+	return &answer.Accepted{
+		UploadID: uploadID,
+		RunID:    testengine.RunID(seed, seen.runKeyOr(uploadID)),
+		Queued:   seen.executions,
+		SuiteURL: answer.SuiteURL(d.base(), who.Org, who.Suite),
+	}, len(body), nil
+}
+
+func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]byte, error) {
+	select {
+	case <-d.stopped:
+		return nil, overloaded("the server is shutting down", d.config.retryAfter)
+	default:
+	}
+	wait, cancel := context.WithTimeout(r.Context(), d.config.inFlightWait)
+	defer cancel()
+	return readBody(r.Body, r.ContentLength, tighter(d.config.bodyBytes, limits.BodyBytes), func(n int64) error {
+		if err := room.take(wait, n); err != nil {
+			return overloaded(err.Error(), d.config.retryAfter)
+		}
+		d.metrics.hold(n)
+		return nil
+	})
+}
+
+// message sets all metadata itself: nothing a client sends becomes metadata but
+// the two headers that say how to read the body.
+func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body []byte) *service.Message {
+	m := service.NewMessage(body)
+	m.MetaSetMut(testengine.MetaKind, string(testengine.KindUpload))
+	m.MetaSetMut(testengine.MetaOrg, who.Org)
+	m.MetaSetMut(testengine.MetaSuite, who.Suite)
+	m.MetaSetMut(testengine.MetaDefaultBranch, who.DefaultBranch)
+	m.MetaSetMut(testengine.MetaUploadID, uploadID)
+	m.MetaSetMut(testengine.MetaReceivedAt, d.now().UnixMilli())
+	m.MetaSetMut(testengine.MetaContentType, kind.contentType)
+	if kind.gzipped {
+		m.MetaSetMut(testengine.MetaContentEncoding, "gzip")
+	}
+	return m
+}
+
+// deliver hands a message to ReadBatch and waits for its ack. An upload that was
+// not taken is stored nowhere; one whose ack does not come may have been.
+func (d *door) deliver(m *service.Message, size int) error {
+	patience := time.NewTimer(d.config.answerTimeout)
+	defer patience.Stop()
+	handed := &delivery{message: m, bytes: size, done: make(chan error, 1)}
+	select {
+	case d.waiting <- handed:
+	case <-d.stopped:
+		return overloaded("the server is shutting down", d.config.retryAfter)
+	case <-patience.C:
+		return overloaded("the log is behind", d.config.retryAfter)
+	}
+	var err error
+	select {
+	case err = <-handed.done:
+	case <-d.closed:
+		err = context.Canceled
+		select {
+		case err = <-handed.done:
+		default:
+		}
+	case <-patience.C:
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
+		d.log.Warnf("Upload was not stored, the client is told to send it again: %v", err)
+		return notStored(d.config.retryAfter)
+	}
+	return nil
+}
+
+func tighter(limit, own int64) int64 {
+	if own > 0 {
+		return min(limit, own)
+	}
+	return limit
+}
+
+// linger reads some of a refused body: a client that is still sending when the
+// connection closes sees a reset instead of the answer.
+func linger(w http.ResponseWriter, r *http.Request) {
+	const (
+		most    = 16 << 20
+		longest = 2 * time.Second
+	)
+	if r.Header.Get("Expect") != "" || r.Body == http.NoBody {
+		return
+	}
+	control := http.NewResponseController(w)
+	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(longest)) != nil {
+		return
+	}
+	if _, err := io.CopyN(io.Discard, r.Body, most); errors.Is(err, io.EOF) {
+		_ = control.SetReadDeadline(time.Time{})
+	}
+}

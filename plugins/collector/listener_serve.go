@@ -1,0 +1,151 @@
+package collector
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// serve binds the address and starts the server, once.
+func (l *Listener) serve() error {
+	if l.bound != nil {
+		return nil
+	}
+	certificate, err := loadCertificate(l.config.certFile, l.config.keyFile)
+	if err != nil {
+		return err
+	}
+	bound, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", l.config.address)
+	if err != nil {
+		return bindError(l.config.address, err)
+	}
+	l.bound, l.served = bound, make(chan struct{})
+	l.server = &http.Server{
+		Handler:           http.HandlerFunc(l.route),
+		ReadHeaderTimeout: l.config.readHeaderTimeout,
+		IdleTimeout:       l.config.idleTimeout,
+		MaxHeaderBytes:    l.config.maxHeaderBytes,
+	}
+	limited := netutil.LimitListener(bound, l.config.maxConnections)
+	if certificate != nil {
+		l.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
+	}
+	go func() {
+		defer close(l.served)
+		var err error
+		if certificate != nil {
+			err = l.server.ServeTLS(limited, "", "")
+		} else {
+			err = l.server.Serve(limited)
+		}
+		if !errors.Is(err, http.ErrServerClosed) && l.log != nil {
+			l.log.Errorf("Serving on %s: %v", l.config.address, err)
+		}
+	}()
+	return nil
+}
+
+// route bounds the time that a body may take and hands the request to its handler.
+// The server's own ReadTimeout would also end answers that stream.
+func (l *Listener) route(w http.ResponseWriter, r *http.Request) {
+	if r.Body != http.NoBody && l.config.readTimeout > 0 {
+		control := http.NewResponseController(w)
+		if control.SetReadDeadline(time.Now().Add(l.config.readTimeout)) == nil {
+			r.Body = &timedBody{ReadCloser: r.Body, control: control}
+		}
+	}
+	l.mux.Load().ServeHTTP(w, r)
+}
+
+// timedBody takes the deadline off the connection when the body has been read,
+// so that waiting for an answer is not cut short.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) && b.control != nil {
+		_ = b.control.SetReadDeadline(time.Time{})
+		b.control = nil
+	}
+	return n, err
+}
+
+// certificate follows its files, so that renewing it needs no restart.
+type certificate struct {
+	certFile, keyFile string
+
+	mu      sync.Mutex
+	looked  time.Time
+	written time.Time
+	current *tls.Certificate
+}
+
+func loadCertificate(certFile, keyFile string) (*certificate, error) {
+	if certFile == "" {
+		return nil, nil //nolint:nilnil // without TLS there is none
+	}
+	c := &certificate{certFile: certFile, keyFile: keyFile}
+	_, err := c.get(nil)
+	return c, err
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	const lookEvery = 10 * time.Second
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.current != nil && now.Sub(c.looked) < lookEvery {
+		return c.current, nil
+	}
+	c.looked = now
+	info, err := os.Stat(c.certFile)
+	if err == nil && c.current != nil && info.ModTime().Equal(c.written) {
+		return c.current, nil
+	}
+	pair, loadErr := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if loadErr != nil {
+		if c.current != nil {
+			return c.current, nil
+		}
+		return nil, loadErr
+	}
+	c.current = &pair
+	if err == nil {
+		c.written = info.ModTime()
+	}
+	return c.current, nil
+}
+
+func baseURL(config listenerConfig, bound net.Listener) string {
+	if config.baseURL != "" {
+		return strings.TrimRight(config.baseURL, "/")
+	}
+	address := config.address
+	if bound != nil {
+		address = bound.Addr().String()
+	}
+	scheme := "http://"
+	if config.certFile != "" {
+		scheme = "https://"
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return scheme + address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}

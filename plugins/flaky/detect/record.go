@@ -1,0 +1,204 @@
+package detect
+
+import (
+	"math/bits"
+
+	"github.com/connect-testengine/connect-testengine/plugins/flaky/filter"
+	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
+)
+
+// maxWindow is the longest window of results a record can hold.
+const maxWindow = 112
+
+// What is being said about a test.
+const (
+	saysNothing = iota
+	saysSuspected
+	saysDetected
+)
+
+// record is what detection remembers of a test, in one variant, that failed at
+// least once: under 100 bytes as stored. Times are in seconds.
+type record struct {
+	belief filter.State // 32
+	dense  uint32
+	file   uint16
+
+	newest uint32 // the newest commit of the line that was observed
+	streak uint8  // failing commits in a row, up to newest
+	weak   uint8  // of these, how many in a storm
+
+	says          uint8
+	broken        bool
+	shared        bool // two files share the identity
+	flakyEpisode  uint8
+	brokenEpisode uint8
+	transitions   bool // the transition count is in alarm
+
+	failures     uint16 // failing runs of the epoch
+	runs         uint32 // runs of the epoch
+	clean        uint16 // runs without failure since the last
+	cleanAtHour  uint8  // of these, at the hours the test failed at
+	hours        uint32 // hours of the day at which the test failed
+	lastFailure  uint32
+	longestGap   uint16 // between failures, in units of ten minutes
+	pieces       uint8  // own pieces of evidence
+	weakPieces   uint8
+	waitingSince uint32 // a piece of own evidence waits since then to be believed
+
+	failing [3]failing // newest commits the test failed on
+
+	windowLength uint8
+	window       [2]uint64 // newest results of the line, failed = 1, newest in bit 0
+}
+
+// failing is a commit that a test failed on, and when, to ten minutes.
+type failing struct {
+	slot uint32
+	at   uint16
+}
+
+func (r *record) append(w *wire.Writer) {
+	w.Byte(kindRecord)
+	w.F32(r.belief.Healthy)
+	w.F32(r.belief.Broken)
+	for _, f := range r.belief.Flaky {
+		w.F32(f)
+	}
+	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28)
+	w.U16(r.file)
+	w.U32(r.newest)
+	w.Byte(r.streak&15 | r.weak<<4)
+	w.Byte(r.flakyEpisode)
+	w.Byte(r.brokenEpisode)
+	w.Byte(r.pieces&15 | r.weakPieces<<4)
+	w.U16(r.failures)
+	w.U16(uint16(min(r.runs, 65535))) //nolint:gosec // capped
+	w.U16(r.clean)
+	w.Byte(r.cleanAtHour)
+	w.Byte(byte(r.hours))
+	w.U16(uint16(r.hours >> 8)) //nolint:gosec // 24 bits in all
+	w.U32(r.lastFailure)
+	w.U16(r.longestGap)
+	w.Byte(r.windowLength)
+	// What is mostly zero comes last and is cut off.
+	w.U64(r.window[0])
+	w.U32(r.waitingSince)
+	for _, f := range r.failing {
+		w.U32(f.slot)
+		w.U16(f.at)
+	}
+	w.U32(uint32(r.window[1]))                //nolint:gosec // 48 bits in all
+	w.U16(uint16(r.window[1] >> 32 & 0xffff)) //nolint:gosec // 48 bits in all
+	w.Bytes = trimZeros(w.Bytes)
+}
+
+func (r *record) read(value []byte) {
+	b := wire.Reader{Bytes: value}
+	b.Byte()
+	r.belief.Healthy, r.belief.Broken = b.F32(), b.F32()
+	for k := range r.belief.Flaky {
+		r.belief.Flaky[k] = b.F32()
+	}
+	word := b.U32()
+	r.dense, r.says = word&(1<<24-1), uint8(word>>24&3)
+	r.broken, r.transitions = word>>26&1 == 1, word>>27&1 == 1
+	r.shared = word>>28&1 == 1
+	r.file, r.newest = b.U16(), b.U32()
+	counts := b.Byte()
+	r.streak, r.weak = counts&15, counts>>4
+	r.flakyEpisode, r.brokenEpisode = b.Byte(), b.Byte()
+	counts = b.Byte()
+	r.pieces, r.weakPieces = counts&15, counts>>4
+	r.failures, r.runs, r.clean = b.U16(), uint32(b.U16()), b.U16()
+	r.cleanAtHour = b.Byte()
+	r.hours = uint32(b.Byte())
+	r.hours |= uint32(b.U16()) << 8
+	r.lastFailure = b.U32()
+	r.longestGap, r.windowLength = b.U16(), b.Byte()
+	r.window[0] = b.U64()
+	r.waitingSince = b.U32()
+	for i := range r.failing {
+		r.failing[i].slot, r.failing[i].at = b.U32(), b.U16()
+	}
+	r.window[1] = uint64(b.U32())
+	r.window[1] |= uint64(b.U16()) << 32
+}
+
+func flag(set bool) uint32 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+func trimZeros(b []byte) []byte {
+	for len(b) > 1 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// push adds a result of the line to the window.
+func (r *record) push(failed bool) {
+	r.window[1] = (r.window[1]<<1 | r.window[0]>>63) & (1<<(maxWindow-64) - 1)
+	r.window[0] <<= 1
+	if failed {
+		r.window[0] |= 1
+	}
+	if r.windowLength < maxWindow {
+		r.windowLength++
+	}
+}
+
+// changes counts the changes among the newest n results: from passed to failed
+// and from failed to passed.
+func (r *record) changes(n int) (toFailed, toPassed int) {
+	n = min(n, int(r.windowLength))
+	if n < 2 {
+		return 0, 0
+	}
+	// Bit i of older is the result before bit i of the window.
+	older := [2]uint64{r.window[0]>>1 | r.window[1]<<63, r.window[1] >> 1}
+	for i := range older {
+		mask := lowBits(n - 1 - 64*i)
+		toFailed += bits.OnesCount64(r.window[i] &^ older[i] & mask)
+		toPassed += bits.OnesCount64(older[i] &^ r.window[i] & mask)
+	}
+	return toFailed, toPassed
+}
+
+func lowBits(n int) uint64 {
+	switch {
+	case n <= 0:
+		return 0
+	case n >= 64:
+		return ^uint64(0)
+	}
+	return 1<<n - 1
+}
+
+// failedOn remembers that the test failed on a commit.
+func (r *record) failedOn(slot uint32, at int64) {
+	for i := range r.failing {
+		if r.failing[i].slot == slot {
+			return
+		}
+	}
+	copy(r.failing[1:], r.failing[:2])
+	r.failing[0] = failing{slot, tenMinutes(at)}
+}
+
+// failureOn says how long before now the test failed on a commit.
+func (r *record) failureOn(slot uint32, now int64) (ago int64, ok bool) {
+	for i := range r.failing {
+		if r.failing[i].slot == slot && slot != 0 {
+			return int64(tenMinutes(now)-r.failing[i].at) * 10 * minute, true
+		}
+	}
+	return 0, false
+}
+
+func tenMinutes(at int64) uint16 {
+	return uint16(at / (10 * minute)) //nolint:gosec // wraps after 455 days, longer than any commit is kept
+}

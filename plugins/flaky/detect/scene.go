@@ -1,0 +1,147 @@
+package detect
+
+import (
+	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
+)
+
+// scene is a run as it stands when it closes: what failed in it, and what of
+// that nobody could have expected.
+type scene struct {
+	failed  []int // places in the run's outcomes
+	records []*record
+	known   []bool // known to be flaky, or broken before this run
+	flips   int    // unknown tests that passed and failed
+	fails   int    // unknown tests that only failed
+	recent  []sighting
+}
+
+// survey looks over a run.
+func (e *Engine) survey(s *suite, r *run, at int64) *scene {
+	sc := &scene{recent: e.recentOf(s)}
+	for i := range r.outcomes {
+		o := &r.outcomes[i]
+		if o.failed == 0 && o.flags&flagMixed == 0 {
+			continue
+		}
+		rec := e.record(o.key)
+		if rec == nil {
+			continue
+		}
+		known := rec.says == saysDetected || rec.belief.ProbabilityFlaky() >= .5 ||
+			rec.broken || rec.streak > 0 && r.place != rec.newest
+		sc.failed = append(sc.failed, i)
+		sc.records = append(sc.records, rec)
+		sc.known = append(sc.known, known)
+		if known {
+			continue
+		}
+		if o.flags&flagMixed != 0 {
+			sc.flips++
+		} else {
+			sc.fails++
+		}
+	}
+	return sc
+}
+
+// sighting is one failure as the suite remembers it for a while, to see what
+// failed near what.
+type sighting struct {
+	key       uint64
+	signature uint64
+	at        int64
+	host      uint32
+	branch    uint32
+	flags     uint16
+}
+
+const (
+	keptSightings    = 256
+	sightingsPerRun  = 16
+	sightingLifetime = 6 * hour
+)
+
+func (e *Engine) recentOf(s *suite) []sighting {
+	value := e.state.Value(keyOf(s.seed, kindRecent, 0))
+	if len(value) == 0 {
+		return nil
+	}
+	b := wire.Reader{Bytes: value}
+	b.Byte()
+	list := make([]sighting, b.U16())
+	for i := range list {
+		list[i] = sighting{
+			key: b.U64(), signature: b.U64(), at: b.Int(), host: b.U32(), branch: b.U32(), flags: b.U16(),
+		}
+	}
+	return list
+}
+
+// remember adds what failed in a run to what failed lately in its suite.
+func (e *Engine) remember(s *suite, r *run, sc *scene, at int64) {
+	if len(sc.failed) == 0 {
+		return
+	}
+	list := sc.recent
+	for len(list) > 0 && list[0].at < at-sightingLifetime {
+		list = list[1:]
+	}
+	added := 0
+	for _, i := range sc.failed {
+		o := &r.outcomes[i]
+		if o.flags&flagSighted != 0 || added == sightingsPerRun {
+			continue
+		}
+		added++
+		o.flags |= flagSighted
+		r.touch(i)
+		list = append(list, sighting{
+			key: o.key, signature: o.signature, at: at, host: o.host, branch: branchBits(r.branch), flags: o.flags,
+		})
+	}
+	if len(list) > keptSightings {
+		list = list[len(list)-keptSightings:]
+	}
+	w := &e.writer
+	w.Bytes = append(w.Bytes[:0], kindRecent)
+	w.U16(uint16(len(list))) //nolint:gosec // bounded above
+	for i := range list {
+		w.U64(list[i].key)
+		w.U64(list[i].signature)
+		w.Int(list[i].at)
+		w.U32(list[i].host)
+		w.U32(list[i].branch)
+		w.U16(list[i].flags)
+	}
+	e.state.SetValue(keyOf(s.seed, kindRecent, 0), w.Bytes)
+}
+
+// neighbours counts the other tests seen failing in a time, on a host when one
+// is given, that are not known to be flaky: flips, or any failure on the host.
+func (e *Engine) neighbours(list []sighting, self uint64, from, to int64, host uint32) int {
+	var seen []uint64
+next:
+	for i := range list {
+		x := &list[i]
+		if x.key == self || x.at < from || x.at > to {
+			continue
+		}
+		if host != 0 && x.host != host || host == 0 && x.flags&flagMixed == 0 {
+			continue
+		}
+		for _, key := range seen {
+			if key == x.key {
+				continue next
+			}
+		}
+		seen = append(seen, x.key)
+	}
+	n := 0
+	for _, key := range seen {
+		rec := e.record(key)
+		if rec != nil && rec.says != saysDetected && rec.belief.ProbabilityFlaky() < .5 && !rec.broken && rec.streak < 2 {
+			n++
+		}
+	}
+	return n
+}

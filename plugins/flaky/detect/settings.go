@@ -1,0 +1,199 @@
+// Package detect decides which tests are flaky, which are broken and what was
+// a storm. It is a pure function of the records of a log: no clock, no
+// randomness, no order of maps shows in what it says.
+package detect
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// RulesVersion grows with every change of the rules that can change a verdict.
+const RulesVersion = 1
+
+const (
+	minute = int64(60_000)
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// Settings are the monitors' thresholds. The JSON of a change of type
+// "detection" has the same names; what it leaves out stays as configured.
+type Settings struct {
+	// DefaultBranches are taken as default branch, first first, when uploads name none.
+	DefaultBranches []string `json:"default_branches"`
+	// QueueBranches are prefixes of the branches of a merge queue.
+	QueueBranches []string `json:"queue_branches"`
+	VariantTags   []string `json:"variant_tags"`
+	HostTags      []string `json:"host_tags"`
+
+	RunIdle   int64 `json:"run_idle_ms"`
+	RunCap    int64 `json:"run_cap_ms"`
+	RunKeep   int64 `json:"run_keep_ms"`
+	CommitTTL int64 `json:"commit_ttl_ms"`
+
+	Storm      Storm            `json:"storm_guard"`
+	Retry      PassedOnRetry    `json:"passed_on_retry"`
+	Filter     ThreeStateFilter `json:"three_state_filter"`
+	Transition TransitionCount  `json:"transition_count"`
+	Broken     BrokenTest       `json:"broken_test"`
+	Healing    Healing          `json:"healing"`
+}
+
+// Storm says when failures of a run are the infrastructure's, not the tests'.
+type Storm struct {
+	Disabled       bool    `json:"disabled"`
+	MinFailures    int     `json:"min_failures"`
+	Factor         float64 `json:"factor"`
+	Share          float64 `json:"share"`
+	ShareTests     int     `json:"share_tests"`
+	SignatureTests int     `json:"signature_tests"`
+	HostChance     float64 `json:"host_chance"`
+	Branches       int     `json:"branches"`
+	Window         int64   `json:"window_ms"`
+}
+
+// Monitor is what all monitors have.
+type Monitor struct {
+	Disabled bool `json:"disabled"`
+	DryRun   bool `json:"dry_run"`
+}
+
+// PassedOnRetry weighs a pass and a failure on one commit.
+type PassedOnRetry struct {
+	Monitor
+	// Quick is the longest time between failure and pass of a retry.
+	Quick int64 `json:"quick_ms"`
+	// Wait is how long a single piece of evidence must stand alone, nothing else
+	// failing near it, before it is believed. 0: a single piece is never enough.
+	Wait int64 `json:"wait_ms"`
+}
+
+// ThreeStateFilter is the Bayes filter over the default branch.
+type ThreeStateFilter struct {
+	Monitor
+	Alarm   float64 `json:"alarm"`
+	Recover float64 `json:"recover"`
+	Suspect float64 `json:"suspect"`
+}
+
+// TransitionCount is Buildkite's monitor: changes between passed and failed
+// among the last Window results, divided by Window.
+type TransitionCount struct {
+	Monitor
+	Window  int     `json:"window"`
+	Alarm   float64 `json:"alarm"`
+	Recover float64 `json:"recover"`
+	// Transitions is both, passed_to_failed or failed_to_passed.
+	Transitions string `json:"transitions"`
+	// Detects lets the alarm alone say flaky.detected; otherwise it says flaky.suspected.
+	Detects bool `json:"detects"`
+}
+
+// BrokenTest says when a test is broken.
+type BrokenTest struct {
+	Monitor
+	Commits   int     `json:"commits"`
+	Posterior float64 `json:"posterior"`
+}
+
+// Healing says how many clean runs a flaky test needs.
+type Healing struct {
+	Factor  float64 `json:"factor"`
+	MinRuns int     `json:"min_runs"`
+	MaxRuns int     `json:"max_runs"`
+	// Gap is how many times the longest gap between failures must pass without one.
+	Gap   float64 `json:"gap"`
+	Stale int64   `json:"stale_ms"`
+}
+
+// DefaultSettings are the documented defaults.
+func DefaultSettings() Settings {
+	return Settings{
+		DefaultBranches: []string{"main", "master", "trunk", "develop"},
+		QueueBranches:   []string{"gh-readonly-queue/", "trunk-merge/", "graphite-merge/"},
+		VariantTags:     []string{"host.os", "host.arch", "language.version", "browser", "variant"},
+		HostTags:        []string{"ci.worker.id", "host.id", "host.name"},
+		RunIdle:         2 * minute, RunCap: 30 * minute, RunKeep: day, CommitTTL: 14 * day,
+		Storm: Storm{
+			MinFailures: 10, Factor: 8, Share: .5, ShareTests: 20, SignatureTests: 3,
+			HostChance: 1e-4, Branches: 3, Window: hour,
+		},
+		Retry:      PassedOnRetry{Quick: 30 * minute, Wait: hour},
+		Filter:     ThreeStateFilter{Alarm: .95, Recover: .05, Suspect: .2},
+		Transition: TransitionCount{Window: 100, Alarm: .05, Recover: .01, Transitions: "both"},
+		Broken:     BrokenTest{Commits: 3, Posterior: .9},
+		Healing:    Healing{Factor: 4.6, MinRuns: 20, MaxRuns: 600, Gap: 2, Stale: 30 * day},
+	}
+}
+
+// Override returns the settings with what body, a JSON object, names.
+func (s Settings) Override(body []byte) (Settings, error) {
+	if len(body) == 0 {
+		return s, nil
+	}
+	// Lists are replaced, never merged into the memory of the defaults.
+	changed := s
+	changed.DefaultBranches = append([]string(nil), s.DefaultBranches...)
+	changed.QueueBranches = append([]string(nil), s.QueueBranches...)
+	changed.VariantTags = append([]string(nil), s.VariantTags...)
+	changed.HostTags = append([]string(nil), s.HostTags...)
+	if err := json.Unmarshal(body, &changed); err != nil {
+		return s, fmt.Errorf("reading the detection section: %w", err)
+	}
+	if err := changed.Check(); err != nil {
+		return s, err
+	}
+	return changed, nil
+}
+
+// Check returns what is wrong with the settings, in one sentence.
+func (s *Settings) Check() error {
+	switch {
+	case s.Transition.Window < 2 || s.Transition.Window > maxWindow:
+		return fmt.Errorf("checking transition_count: window must be 2 to %d", maxWindow)
+	case s.Transition.Recover >= s.Transition.Alarm:
+		return fmt.Errorf("checking transition_count: recover must be lower than alarm")
+	case s.Filter.Recover >= s.Filter.Alarm:
+		return fmt.Errorf("checking three_state_filter: recover must be lower than alarm")
+	case s.RunIdle <= 0 || s.RunCap < s.RunIdle:
+		return fmt.Errorf("checking runs: cap must not be shorter than idle")
+	}
+	switch s.Transition.Transitions {
+	case "both", "passed_to_failed", "failed_to_passed":
+		return nil
+	}
+	return fmt.Errorf("checking transition_count: transitions must be both, passed_to_failed or failed_to_passed")
+}
+
+// Logic names rules and settings: state written under another name may have
+// come from other decisions.
+func (s *Settings) Logic() string {
+	body, err := json.Marshal(s)
+	if err != nil {
+		body = []byte(err.Error())
+	}
+	return fmt.Sprintf("rules-%d-%s", RulesVersion, testengine.FormatID(testengine.Hash(RulesVersion, string(body))))
+}
+
+func (s *Settings) isQueue(branch string) bool {
+	for _, prefix := range s.QueueBranches {
+		if strings.HasPrefix(branch, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// preference is the place of a branch among the names taken as default branch.
+func (s *Settings) preference(branch string) (place int, ok bool) {
+	for i, name := range s.DefaultBranches {
+		if name == branch {
+			return i, true
+		}
+	}
+	return 0, false
+}

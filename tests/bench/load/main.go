@@ -1,0 +1,152 @@
+// Command load posts uploads to a door over a few connections and prints what
+// it saw. It is a process of its own, so that the server's CPU is measured apart.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
+)
+
+type settings struct {
+	address, token string
+	connections    int
+	duration       time.Duration
+	gzip           bool
+	rate           int
+	body           []byte
+	// key is where in the body the run key stands, which makes each body another.
+	key        int
+	executions int
+}
+
+// seen is what one connection saw.
+type seen struct {
+	answers   map[int]int
+	latencies []time.Duration
+	bytes     int64
+}
+
+func main() {
+	var s settings
+	var kind string
+	flag.StringVar(&s.address, "address", "127.0.0.1:8420", "host:port of the door")
+	flag.StringVar(&s.token, "token", "", "the suite's token")
+	flag.StringVar(&kind, "body", "mb1", "small, mb1, std or big")
+	flag.IntVar(&s.connections, "connections", 8, "connections, each with one request at a time")
+	flag.DurationVar(&s.duration, "duration", 10*time.Second, "how long")
+	flag.BoolVar(&s.gzip, "gzip", false, "send Content-Encoding: gzip")
+	flag.IntVar(&s.rate, "rate", 0, "executions a second to aim at; 0 is as fast as it goes")
+	flag.Parse()
+
+	s.body, s.executions = bodies.Generate(1, bodies.Kind(kind)), bodies.Kind(kind).Executions()
+	marker := []byte(`"key":"`)
+	s.key = bytes.Index(s.body, marker) + len(marker)
+	if s.key < len(marker) {
+		log.Fatal("the body has no run key")
+	}
+	report(s, run(s))
+}
+
+func run(s settings) []seen {
+	all := make([]seen, s.connections)
+	deadline := time.Now().Add(s.duration)
+	var count atomic.Uint64
+	count.Store(uint64(time.Now().UnixNano())) //nolint:gosec // any number that no earlier run had
+	var group sync.WaitGroup
+	for i := range all {
+		group.Go(func() { all[i] = post(s, deadline, &count) })
+	}
+	group.Wait()
+	return all
+}
+
+func post(s settings, deadline time.Time, count *atomic.Uint64) seen {
+	result := seen{answers: map[int]int{}}
+	body := bytes.Clone(s.body)
+	connection, err := net.Dial("tcp", s.address) //nolint:noctx // loopback
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	answers := bufio.NewReader(connection)
+	// A gzip body is two members: the head with the run key is packed each time, the rest once.
+	rest := pack(body[s.key+16:])
+	for begin := time.Now(); begin.Before(deadline); begin = time.Now() {
+		var number [8]byte
+		binary.BigEndian.PutUint64(number[:], count.Add(1))
+		hex.Encode(body[s.key:], number[:])
+		sent, encoding := body, ""
+		if s.gzip {
+			sent, encoding = append(pack(body[:s.key+16]), rest...), "Content-Encoding: gzip\r\n"
+		}
+		asked := time.Now()
+		head := fmt.Sprintf("POST /v1/uploads HTTP/1.1\r\nHost: %s\r\nAuthorization: Token token=%q\r\n"+
+			"Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n", s.address, s.token, encoding, len(sent))
+		buffers := net.Buffers{[]byte(head), sent}
+		if _, err := buffers.WriteTo(connection); err != nil {
+			log.Fatal(err)
+		}
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		text, _ := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusAccepted && result.answers[answer.StatusCode] == 0 {
+			log.Printf("answer %d: %s", answer.StatusCode, strings.TrimSpace(string(text)))
+		}
+		result.answers[answer.StatusCode]++
+		result.latencies = append(result.latencies, time.Since(asked))
+		result.bytes += int64(len(body))
+		if s.rate > 0 {
+			each := time.Duration(float64(s.executions*s.connections) / float64(s.rate) * float64(time.Second))
+			time.Sleep(each - time.Since(begin))
+		}
+	}
+	return result
+}
+
+func pack(part []byte) []byte {
+	var into bytes.Buffer
+	writer := gzip.NewWriter(&into)
+	_, _ = writer.Write(part)
+	_ = writer.Close()
+	return into.Bytes()
+}
+
+func report(s settings, all []seen) {
+	answers := map[int]int{}
+	var latencies []time.Duration
+	var sent int64
+	for _, one := range all {
+		for status, n := range one.answers {
+			answers[status] += n
+		}
+		latencies = append(latencies, one.latencies...)
+		sent += one.bytes
+	}
+	slices.Sort(latencies)
+	seconds := s.duration.Seconds()
+	at := func(share float64) float64 {
+		return float64(latencies[int(share*float64(len(latencies)-1))].Microseconds()) / 1000
+	}
+	fmt.Printf("executions/s %.0f MB/s %.0f p50 %.2f ms p99 %.2f ms uploads %d accepted %d\n",
+		float64(answers[http.StatusAccepted]*s.executions)/seconds, float64(sent)/1e6/seconds,
+		at(0.5), at(0.99), len(latencies), answers[http.StatusAccepted])
+}

@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/tests/harness"
+)
+
+// loaded is what the load generator printed.
+type loaded struct {
+	perSecond, p50, p99 float64
+	accepted            int
+}
+
+// load builds the generator once and runs it in its own process.
+func load(b *testing.B, process *harness.Process, args ...string) loaded {
+	b.Helper()
+	binary := filepath.Join(b.TempDir(), "load")
+	out, err := exec.CommandContext(b.Context(), "go", "build", "-o", binary, "./load").CombinedOutput()
+	require.NoError(b, err, "%s", out)
+	args = append([]string{"-address", strings.TrimPrefix(process.URL, "http://"), "-token", harness.Token}, args...)
+	out, err = exec.CommandContext(b.Context(), binary, args...).CombinedOutput()
+	require.NoError(b, err, "%s", out)
+	var l loaded
+	var megabytes float64
+	var uploads int
+	_, err = fmt.Sscanf(string(out), "executions/s %f MB/s %f p50 %f ms p99 %f ms uploads %d accepted %d",
+		&l.perSecond, &megabytes, &l.p50, &l.p99, &uploads, &l.accepted)
+	require.NoError(b, err, "%s", out)
+	require.Equal(b, uploads, l.accepted, "%s", out)
+	return l
+}
+
+// processCPU is the CPU time of a process in seconds, memory its peak in MB.
+func processCPU(b *testing.B, pid int) (seconds, memory float64) {
+	b.Helper()
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	require.NoError(b, err)
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+2:]))
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	require.NoError(b, err)
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	memory, _ = strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	return (user + system) / 100, memory / 1000
+}
+
+// BenchmarkDoor is HTTP to durable 202, the stream behind held back.
+func BenchmarkDoor(b *testing.B) {
+	for _, test := range []struct {
+		name string
+		args []string
+	}{
+		{"bodies of 1 MB", []string{"-body", "mb1"}},
+		{"bodies of 100 KB", []string{"-body", "small"}},
+		{"bodies of 1 MB, gzip", []string{"-body", "mb1", "-gzip"}},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			for b.Loop() {
+				process := harness.Start(b, harness.Options{Pipeline: "tests/bench/hold_back.yaml"})
+				process.WaitReady(time.Minute)
+				before, _ := processCPU(b, process.Pid())
+				l := load(b, process, append(test.args, "-duration", "8s")...)
+				after, memory := processCPU(b, process.Pid())
+				b.ReportMetric(l.perSecond, "executions/s")
+				b.ReportMetric((after-before)/(l.perSecond*8)*1e6, "µsServerCPU/execution")
+				b.ReportMetric(l.p50, "p50ms")
+				b.ReportMetric(l.p99, "p99ms")
+				b.ReportMetric(memory, "peakMB")
+				process.Kill()
+			}
+		})
+	}
+}
+
+func stored(b *testing.B, process *harness.Process) float64 {
+	b.Helper()
+	status, body := process.Get("/v2/analytics/organizations/local/suites/quickstart/slices?measure=executions&period=1day")
+	require.Equal(b, 200, status, body)
+	var answer struct {
+		Rows []struct {
+			Executions float64 `json:"executions"`
+		} `json:"rows"`
+	}
+	require.NoError(b, json.Unmarshal([]byte(body), &answer))
+	if len(answer.Rows) == 0 {
+		return 0
+	}
+	return answer.Rows[0].Executions
+}
+
+// BenchmarkQuickstart is the whole of quickstart, client included, into DuckDB.
+// TESTENGINE_BENCH_SECONDS is how long it is loaded (60).
+func BenchmarkQuickstart(b *testing.B) {
+	seconds := 60
+	if n, err := strconv.Atoi(os.Getenv("TESTENGINE_BENCH_SECONDS")); err == nil {
+		seconds = n
+	}
+	for b.Loop() {
+		process := harness.Start(b, harness.Options{})
+		process.WaitReady(time.Minute)
+		before, _ := processCPU(b, process.Pid())
+		begin := time.Now()
+		l := load(b, process, "-body", "mb1", "-duration", strconv.Itoa(seconds)+"s")
+		sent := float64(l.accepted * 1700)
+		for stored(b, process) < sent {
+			time.Sleep(100 * time.Millisecond)
+			require.Less(b, time.Since(begin), 10*time.Minute)
+		}
+		took := time.Since(begin).Seconds()
+		after, memory := processCPU(b, process.Pid())
+		b.ReportMetric(sent/took, "executions/s")
+		b.ReportMetric(l.perSecond, "accepted/s")
+		b.ReportMetric((after-before)/sent*1e6, "µsServerCPU/execution")
+		b.ReportMetric(memory, "peakMB")
+		b.ReportMetric(folderMB(b, process.Data)/sent*1e6, "MB/millionExecutions")
+		process.Kill()
+	}
+}
+
+func folderMB(b *testing.B, dir string) float64 {
+	b.Helper()
+	var sum int64
+	require.NoError(b, filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() {
+			sum += info.Size()
+		}
+		return nil
+	}))
+	return float64(sum) / 1e6
+}
+
+// BenchmarkRestart is kill -9 with a million known tests: how long until an
+// upload is accepted again, and until its executions are in the store.
+func BenchmarkRestart(b *testing.B) {
+	for b.Loop() {
+		first := harness.Start(b, harness.Options{})
+		first.WaitReady(time.Minute)
+		const uploads, each = 200, 5000
+		for i := range uploads {
+			status, answer := first.Upload(b.Context(), manyTests(i, each))
+			require.Equal(b, 202, status, answer)
+		}
+		first.Eventually(3*time.Minute, "a million tests are known", func() bool { return stored(b, first) >= uploads*each })
+		first.Kill()
+
+		begin := time.Now()
+		second := harness.Start(b, harness.Options{Data: first.Data})
+		second.Eventually(time.Minute, "an upload is accepted", func() bool {
+			status, _ := second.Upload(b.Context(), manyTests(uploads, 1))
+			return status == 202
+		})
+		accepting := time.Since(begin)
+		second.Eventually(time.Minute, "it went through detection into the store", func() bool {
+			return stored(b, second) > uploads*each
+		})
+		b.ReportMetric(accepting.Seconds(), "accepting_s")
+		b.ReportMetric(time.Since(begin).Seconds(), "detecting_s")
+		second.Kill()
+	}
+}
+
+// manyTests is an upload of tests that no other upload has.
+func manyTests(number, count int) []byte {
+	var body bytes.Buffer
+	fmt.Fprintf(&body, `{"format":"json","run_env":{"CI":"generic","key":"run-%d","branch":"main","commit_sha":"5e1f0c"},"data":[`, number)
+	for i := range count {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"scope":"Pipeline::Controller%d","name":"case %d","result":"passed","history":{"duration":0.01}}`, number, i)
+	}
+	body.WriteString("]}")
+	return body.Bytes()
+}

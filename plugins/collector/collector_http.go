@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -181,19 +182,24 @@ func newInputFromParsed(conf *service.ParsedConfig, res *service.Resources) (ser
 	if listener == nil {
 		return nil, fmt.Errorf("finding the %s %q: it is something else", listenerType, config.listener)
 	}
+	return mount(config, listener, res, os.Stderr)
+}
+
+// mount opens the door on its listener. tell is where the quickstart prints its token.
+func mount(config doorConfig, listener *Listener, res *service.Resources, tell io.Writer) (*input, error) {
 	door := newDoor(config, res)
 	door.base = listener.BaseURL
-	suites, err := newSuiteWatch(config, door, listener.BaseURL)
-	if err != nil {
-		return nil, err
-	}
-	door.directory = suites.directory
-	listener.SetDirectory(suites.directory)
 	listener.Ready(inputType, door.ready)
 	if err := listener.Handle(config.path, door); err != nil {
 		return nil, err
 	}
-	suites.announce(os.Stderr)
+	suites, err := newSuiteWatch(config, door, listener.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	door.directory.Store(suites.directory)
+	listener.SetDirectory(suites.directory)
+	_, _ = io.WriteString(tell, suites.tell)
 	return &input{door: door, suites: suites, done: make(chan struct{})}, nil
 }
 

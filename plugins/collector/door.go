@@ -23,7 +23,7 @@ import (
 // order. It hands uploads to the input and answers when the input's ack comes.
 type door struct {
 	config    doorConfig
-	directory tenant.Directory
+	directory atomic.Pointer[directory]
 	base      func() string
 	inspector *inspector
 	now       func() time.Time
@@ -114,7 +114,11 @@ func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, er
 			message: "uploads are sent with POST",
 		}
 	}
-	who, err := tenant.Authorize(d.directory, r.Header.Get("Authorization"), tenant.ScopeWrite)
+	known := d.directory.Load()
+	if known == nil {
+		return nil, 0, overloaded("the server is starting", d.config.retryAfter)
+	}
+	who, err := tenant.Authorize(known, r.Header.Get("Authorization"), tenant.ScopeWrite)
 	if err != nil {
 		return nil, 0, unauthorized(err)
 	}

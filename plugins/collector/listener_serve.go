@@ -55,11 +55,13 @@ func (l *Listener) serve() error {
 }
 
 // route bounds the time that a body may take and hands the request to its handler.
-// The server's own ReadTimeout would also end answers that stream.
+// The server's own ReadTimeout would also end answers that stream. The request
+// is copied: the server must find its own body in its own when nobody reads it.
 func (l *Listener) route(w http.ResponseWriter, r *http.Request) {
 	if r.Body != http.NoBody && l.config.readTimeout > 0 {
 		control := http.NewResponseController(w)
 		if control.SetReadDeadline(time.Now().Add(l.config.readTimeout)) == nil {
+			r = r.WithContext(r.Context())
 			r.Body = &timedBody{ReadCloser: r.Body, control: control}
 		}
 	}

@@ -3,7 +3,6 @@ package collector
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -23,7 +22,8 @@ type suiteWatch struct {
 	door      *door
 	directory *directory
 	memory    *memory
-	tell      string
+	// tell is what the quickstart has to say to the user.
+	tell string
 }
 
 func newSuiteWatch(config doorConfig, door *door, base func() string) (*suiteWatch, error) {
@@ -49,9 +49,6 @@ func newSuiteWatch(config doorConfig, door *door, base func() string) (*suiteWat
 	w.directory, err = newDirectory(config.suitesFile, extra, door.now)
 	return w, err
 }
-
-// announce prints what the quickstart has to say.
-func (w *suiteWatch) announce(to io.Writer) { _, _ = io.WriteString(to, w.tell) }
 
 // follow looks at the file until the door stops.
 func (w *suiteWatch) follow() {

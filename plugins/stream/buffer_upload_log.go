@@ -1,0 +1,258 @@
+// Package stream holds what gives a pipeline order and memory: the durable log
+// of uploads, its replay, and the state behind stateful processors.
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+const (
+	ulFieldPath           = "path"
+	ulFieldLanes          = "lanes"
+	ulFieldState          = "state"
+	ulFieldStore          = "store"
+	ulFieldBatchEntries   = "batch_entries"
+	ulFieldBatchBytes     = "batch_bytes"
+	ulFieldMaxBytes       = "max_bytes"
+	ulFieldMinFreeBytes   = "min_free_bytes"
+	ulFieldMinFreePercent = "min_free_percent"
+	ulFieldRetain         = "retain"
+	ulFieldRetainBytes    = "retain_bytes"
+	ulFieldSegmentBytes   = "segment_bytes"
+	ulFieldMemoryBytes    = "memory_bytes"
+	ulFieldRecentUploads  = "recent_uploads"
+	ulFieldTickInterval   = "tick_interval"
+	ulFieldDrain          = "drain"
+)
+
+func init() {
+	service.MustRegisterBatchBuffer("upload_log", uploadLogSpec(),
+		func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchBuffer, error) {
+			config, err := uploadLogFromParsed(conf)
+			if err != nil {
+				return nil, err
+			}
+			return newUploadLog(config, mgr, disk.OS(), time.Now)
+		})
+}
+
+func uploadLogSpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Version("0.1.0").
+		Categories("Utility").
+		Summary("Keeps uploads safe on disk before they are answered, and hands them on in order.").
+		Description(`
+An upload is acknowledged once it and all uploads before it are synced to disk; many that arrive together share one sync. From then on it has a number that never changes, and everything behind the log names it by that number.
+
+Uploads of one suite keep their order. The log has lanes: a suite always falls into the same one, each lane has one batch on its way at a time, and lanes run side by side. When a batch fails behind the log, the lane's state goes back and the same uploads are handed out again, so a failing output never skips one.
+
+A body that the log already has is recorded as a duplicate, without the body, and acknowledged like the original. When a limit is reached (`+"`max_bytes`, `min_free_bytes`, `min_free_percent`"+`) nothing more is accepted until there is room; what was accepted stays. After an error of the disk nothing is accepted until a restart.
+
+The folder belongs to one process. Its identity binds the state and the stores behind it: after the folder was deleted they refuse to go on with the new log.`).
+		Field(service.NewStringField(ulFieldPath).
+			Description("The log's folder. It is made when it does not exist.").
+			Example("./data/log")).
+		Field(service.NewIntField(ulFieldLanes).
+			Description("How many lanes run side by side, 1 to 128. It is fixed when the log is made: another number later is refused.").
+			Default(4)).
+		Field(service.NewStringField(ulFieldState).
+			Description("The label of the `testengine_state` resource that the pipeline's stateful processors use. The log brings it to the right place at start and ticks when its timers are due.").
+			Default("")).
+		Field(service.NewStringField(ulFieldStore).
+			Description("The label of the `duckdb_database` resource behind the pipeline. At start the log checks that it can still give the store everything the store lacks.").
+			Default("")).
+		Fields(uploadLogLimitFields()...).
+		LintRule(`root = match {
+  this.lanes.or(4) < 1 || this.lanes.or(4) > 128 => "lanes must be 1 to 128",
+  this.batch_entries.or(64) < 1 => "batch_entries must be at least 1",
+  this.min_free_percent.or(5) < 0 || this.min_free_percent.or(5) >= 100 => "min_free_percent must be 0 to 99",
+}`).
+		Example("Uploads are safe before they are answered",
+			"The door answers 202 when the log has synced the upload. What stands behind may be slow or away.", `
+input:
+  generate:
+    interval: 1s
+    mapping: 'root = {"format": "json", "data": []}'
+buffer:
+  upload_log:
+    path: ./data/log
+    retain: 168h
+`)
+}
+
+func uploadLogLimitFields() []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewIntField(ulFieldBatchEntries).
+			Description("The most uploads in one batch.").Default(64),
+		service.NewStringField(ulFieldBatchBytes).
+			Description("The most bytes in one batch. A larger upload is a batch of its own.").Default("16MB"),
+		service.NewStringField(ulFieldMaxBytes).
+			Description("The most the log may take on disk; beyond it nothing is accepted. At least twice `segment_bytes`; 0 is no limit.").Default("64GB"),
+		service.NewStringField(ulFieldMinFreeBytes).
+			Description("With less than this free on the disk nothing is accepted.").Default("1GB"),
+		service.NewFloatField(ulFieldMinFreePercent).
+			Description("With less than this share of the disk free nothing is accepted.").Default(5.0),
+		service.NewDurationField(ulFieldRetain).
+			Description("For how long uploads that are done are kept, so that they can be replayed. They go earlier when the log needs their room. 0s keeps only what is still needed, unless `retain_bytes` is set.").Default("0s"),
+		service.NewStringField(ulFieldRetainBytes).
+			Description("How many bytes of uploads that are done are kept for replay. With `retain` set too, whichever is reached first counts.").Default("0"),
+		service.NewStringField(ulFieldSegmentBytes).
+			Description("The size of one file of the log, reserved in advance. The largest upload must fit.").Default("256MB").Advanced(),
+		service.NewStringField(ulFieldMemoryBytes).
+			Description("How many bytes of recent uploads stay in memory for a pipeline that keeps up. Older ones are read from disk.").Default("64MB").Advanced(),
+		service.NewIntField(ulFieldRecentUploads).
+			Description("How many recent upload ids are remembered to recognise duplicates before they are written. Those that slip through are recognised behind the log.").Default(100000).Advanced(),
+		service.NewDurationField(ulFieldTickInterval).
+			Description("How often the log looks for due timers, moves its cursors to disk and removes what is done.").Default("1s").Advanced(),
+		service.NewBoolField(ulFieldDrain).
+			Description("When the input has ended, deliver everything in the log before ending. Otherwise the log stops at once and goes on at the next start.").Default(false).Advanced(),
+	}
+}
+
+// uploadLogConfig is the parsed configuration.
+type uploadLogConfig struct {
+	path         string
+	state, store string
+	batch        uploadlog.Limit
+	options      uploadlog.Options
+	tickInterval time.Duration
+	drain        bool
+}
+
+func uploadLogFromParsed(conf *service.ParsedConfig) (c uploadLogConfig, err error) {
+	p := fieldReader{conf: conf, err: &err}
+	c.path = p.text(ulFieldPath)
+	c.state, c.store = p.text(ulFieldState), p.text(ulFieldStore)
+	c.batch = uploadlog.Limit{Entries: p.number(ulFieldBatchEntries), Bytes: p.bytes(ulFieldBatchBytes)}
+	c.tickInterval = p.duration(ulFieldTickInterval)
+	c.drain = p.truth(ulFieldDrain)
+	c.options = uploadlog.Options{
+		Lanes:          p.number(ulFieldLanes),
+		SegmentBytes:   p.bytes(ulFieldSegmentBytes),
+		MaxBytes:       p.bytes(ulFieldMaxBytes),
+		MinFreeBytes:   p.bytes(ulFieldMinFreeBytes),
+		MinFreePercent: p.fraction(ulFieldMinFreePercent),
+		MemoryBytes:    p.bytes(ulFieldMemoryBytes),
+		Retain:         p.duration(ulFieldRetain),
+		RetainBytes:    p.bytes(ulFieldRetainBytes),
+		RecentKeys:     p.number(ulFieldRecentUploads),
+		Random:         rand.Reader,
+	}
+	if err != nil {
+		return c, err
+	}
+	if limit := c.options.MaxBytes; limit > 0 && limit < 2*c.options.SegmentBytes {
+		return c, fmt.Errorf("%s (%s) must be at least twice %s (%s)", ulFieldMaxBytes, humanize.Bytes(uint64(limit)),
+			ulFieldSegmentBytes, humanize.Bytes(uint64(c.options.SegmentBytes)))
+	}
+	if c.tickInterval <= 0 {
+		return c, fmt.Errorf("%s must be more than 0s", ulFieldTickInterval)
+	}
+	return c, nil
+}
+
+// uploadLog is the buffer: the log in front, lanes of deliveries behind.
+type uploadLog struct {
+	config   uploadLogConfig
+	log      *uploadlog.Log
+	follower testengine.LogFollower
+	store    testengine.LogReader
+	now      func() time.Time
+	logger   *service.Logger
+	metrics  uploadLogMetrics
+
+	mu         sync.Mutex
+	lanes      []delivery
+	turn       int
+	ended      bool
+	refused    error
+	lastAppend time.Time
+	reported   int64 // Duplicates already counted in the metrics.
+
+	changed chan struct{}
+	stop    context.CancelFunc
+	running context.Context //nolint:containedctx // It bounds the buffer's own goroutines, not a call.
+	workers sync.WaitGroup
+	closed  sync.Once
+}
+
+func newUploadLog(config uploadLogConfig, mgr *service.Resources, d disk.Disk, now func() time.Time) (*uploadLog, error) {
+	u := &uploadLog{
+		config: config, now: now, logger: mgr.Logger(), metrics: newUploadLogMetrics(mgr.Metrics()),
+		changed: make(chan struct{}, 1), lastAppend: now(),
+	}
+	var err error
+	if u.follower, err = customResource[testengine.LogFollower](mgr, "testengine_state", config.state); err != nil {
+		return nil, err
+	}
+	if u.store, err = customResource[testengine.LogReader](mgr, "duckdb_database", config.store); err != nil {
+		return nil, err
+	}
+	config.options.Changed = u.signal
+	if u.log, err = uploadlog.Open(d, config.path, config.options); err != nil {
+		return nil, err
+	}
+	u.running, u.stop = context.WithCancel(context.Background())
+	u.lanes = make([]delivery, u.log.Identity().Partitions)
+	for lane := range u.lanes {
+		// Nothing is trimmed before the lane knows where it begins.
+		u.log.Keep(lane, 0)
+		u.workers.Go(func() { u.restore(lane, 0) })
+	}
+	u.workers.Go(u.keepHouse)
+	return u, nil
+}
+
+// customResource finds the resource with that label; without a label there is none.
+func customResource[T any](mgr *service.Resources, kind, label string) (found T, err error) {
+	if label == "" {
+		return found, nil
+	}
+	ok := false
+	err = mgr.AccessCustomResource(context.Background(), kind, label, func(value any) { found, ok = value.(T) })
+	if err != nil {
+		return found, fmt.Errorf("looking for the %s resource %q: %w", kind, label, err)
+	}
+	if !ok {
+		return found, fmt.Errorf("the %s resource %q does not follow a log", kind, label)
+	}
+	return found, nil
+}
+
+func (u *uploadLog) signal() {
+	select {
+	case u.changed <- struct{}{}:
+	default:
+	}
+}
+
+// EndOfInput implements service.BatchBuffer.
+func (u *uploadLog) EndOfInput() {
+	u.mu.Lock()
+	u.ended = true
+	u.mu.Unlock()
+	u.signal()
+}
+
+// Close implements service.BatchBuffer. The engine gives no deadline: what is
+// appended is committed, which takes one sync.
+func (u *uploadLog) Close(context.Context) (err error) {
+	u.closed.Do(func() {
+		u.stop()
+		u.workers.Wait()
+		err = u.log.Close()
+	})
+	return err
+}

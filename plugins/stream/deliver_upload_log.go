@@ -1,0 +1,232 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
+)
+
+// delivery is where a lane stands behind the log.
+type delivery struct {
+	phase phase
+	next  int64 // The next number to hand out.
+	nacks int   // How often in a row the batch came back with an error.
+	tick  bool  // A tick is on its way into the log.
+}
+
+type phase int
+
+const (
+	phaseRestoring phase = iota
+	phaseReady
+	phaseInFlight
+)
+
+const longestRetryPause = time.Second
+
+// WriteBatch implements service.BatchBuffer: it returns at once, ack is called
+// when all messages are durable. An error becomes the door's refusal.
+func (u *uploadLog) WriteBatch(ctx context.Context, batch service.MessageBatch, ack service.AckFunc) error {
+	now := u.now()
+	entries := make([]uploadlog.Entry, 0, len(batch))
+	for _, m := range batch {
+		made, err := entriesFromMessage(m, u.log, now.UnixMilli())
+		if err != nil {
+			return fmt.Errorf("reading a message for the upload log: %w", err)
+		}
+		entries = append(entries, made...)
+	}
+	u.mu.Lock()
+	u.lastAppend = now
+	refused := u.refused
+	u.mu.Unlock()
+	if refused != nil {
+		return refused
+	}
+	count := int64(len(entries))
+	err := u.log.Append(entries, func(err error) {
+		if err != nil {
+			u.metrics.refused.Incr(count)
+		}
+		_ = ack(context.WithoutCancel(ctx), err) // Whoever does not hear of it repeats the upload.
+	})
+	if err != nil {
+		u.metrics.refused.Incr(count)
+	}
+	return err
+}
+
+// ReadBatch implements service.BatchBuffer: one batch of one lane, the next of
+// the same lane only after its ack.
+func (u *uploadLog) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	for {
+		lane, from, err := u.claim()
+		if err != nil {
+			return nil, nil, err
+		}
+		if lane >= 0 {
+			return u.handOut(lane, from)
+		}
+		select {
+		case <-u.changed:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// claim takes the next lane that has something to hand out, in turns; -1 is none.
+func (u *uploadLog) claim() (lane int, from int64, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.refused != nil || u.ended && !u.config.drain {
+		return -1, 0, service.ErrEndOfBuffer
+	}
+	busy := false
+	for range u.lanes {
+		lane := u.turn
+		u.turn = (u.turn + 1) % len(u.lanes)
+		at := &u.lanes[lane]
+		if at.phase == phaseReady && !u.log.AtEnd(lane, at.next) {
+			at.phase = phaseInFlight
+			return lane, at.next, nil
+		}
+		busy = busy || at.phase != phaseReady
+	}
+	if u.ended && !busy {
+		return -1, 0, service.ErrEndOfBuffer
+	}
+	return -1, 0, nil
+}
+
+func (u *uploadLog) handOut(lane int, from int64) (service.MessageBatch, service.AckFunc, error) {
+	records, err := u.log.Read(lane, from, u.config.batch)
+	if err != nil {
+		u.refuse(fmt.Errorf("reading lane %d of the upload log: %w", lane, err))
+		return nil, nil, service.ErrEndOfBuffer
+	}
+	// The bodies belong to the batch from now on; what the ack needs is small.
+	batch := batchFromRecords(records, u.log.Identity().ID)
+	for i := range records {
+		records[i].Body, records[i].Meta = nil, nil
+	}
+	return batch, func(_ context.Context, err error) error {
+		u.settle(lane, records, err)
+		return nil
+	}, nil
+}
+
+// settle moves the lane on after an ack. After an error the lane's state goes
+// back to what is certain, and the same records are handed out again: no later
+// record ever overtakes one that failed.
+func (u *uploadLog) settle(lane int, records []uploadlog.Record, failure error) {
+	next := records[len(records)-1].Number + 1
+	if failure == nil {
+		u.log.Done(lane, next, records)
+		if u.follower != nil {
+			u.follower.Acked(lane, next)
+		}
+	}
+	u.mu.Lock()
+	at := &u.lanes[lane]
+	if failure == nil {
+		at.phase, at.next, at.nacks = phaseReady, next, 0
+	} else {
+		at.phase = phaseRestoring
+		at.nacks++
+		if !u.ended || u.config.drain {
+			nacks := at.nacks
+			u.workers.Go(func() { u.restore(lane, nacks) })
+		} else {
+			at.phase = phaseReady
+		}
+	}
+	u.mu.Unlock()
+	u.signal()
+	if failure != nil {
+		u.logger.Warnf("a batch of lane %d failed and is handed out again from entry %d: %v", lane, records[0].Number, failure)
+	}
+}
+
+// restore brings the lane's state to the lane's cursor and lets it go on from there.
+func (u *uploadLog) restore(lane, nacks int) {
+	if !u.pause(nacks) {
+		return
+	}
+	next, err := u.whereToBegin(u.running, lane)
+	if err != nil {
+		if u.running.Err() == nil {
+			u.refuse(err)
+		}
+		return
+	}
+	u.mu.Lock()
+	u.lanes[lane].phase, u.lanes[lane].next = phaseReady, next
+	u.mu.Unlock()
+	u.keepNeeded(lane)
+	u.signal()
+}
+
+// pause waits a little longer after each failure in a row; false means that the buffer closes.
+func (u *uploadLog) pause(nacks int) bool {
+	if nacks == 0 {
+		return u.running.Err() == nil
+	}
+	wait := min(longestRetryPause, 5*time.Millisecond<<min(nacks, 10))
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-u.running.Done():
+		return false
+	}
+}
+
+// whereToBegin asks the store and the state. Neither may be behind what the log still has.
+func (u *uploadLog) whereToBegin(ctx context.Context, lane int) (int64, error) {
+	identity, begin, cursor := u.log.Identity(), u.log.Begin(lane), u.log.Cursor(lane)
+	if u.store != nil {
+		watermark, known, err := u.store.Watermark(ctx, identity, lane)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("comparing the store with the upload log: %w", err)
+		case watermark > u.log.End():
+			return 0, fmt.Errorf("the store is ahead of the upload log: it has lane %d up to entry %d, the log in %s ends at %d", lane, watermark, u.config.path, u.log.End())
+		case watermark < begin:
+			return 0, fmt.Errorf("the store is behind the upload log: it needs lane %d from entry %d on, the log in %s begins at %d", lane, watermark, u.config.path, begin)
+		case known || begin == 0:
+			cursor = min(cursor, watermark)
+		}
+	}
+	if u.follower == nil {
+		return cursor, nil
+	}
+	next, err := u.follower.Restore(ctx, identity, lane, begin, cursor)
+	if err != nil {
+		return 0, fmt.Errorf("restoring the state of lane %d: %w", lane, err)
+	}
+	if next < begin || next > cursor {
+		return 0, fmt.Errorf("restoring the state of lane %d: it stands at entry %d, outside of %d to %d", lane, next, begin, cursor)
+	}
+	return next, nil
+}
+
+// refuse ends the stream with one sentence: going on would lose or double something.
+func (u *uploadLog) refuse(err error) {
+	u.mu.Lock()
+	first := u.refused == nil
+	if first {
+		u.refused = err
+	}
+	u.mu.Unlock()
+	if first && !errors.Is(err, context.Canceled) {
+		u.logger.Errorf("the upload log stops: %v", err)
+	}
+	u.signal()
+}

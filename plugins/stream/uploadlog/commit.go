@@ -1,0 +1,239 @@
+package uploadlog
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// directBytes is from where on a body is written from where it lies instead of
+// being gathered with its neighbours.
+const directBytes = 64 << 10
+
+var errSegmentFull = errors.New("the segment is full")
+
+// group is what one sync covers; it lies in one segment.
+type group struct {
+	segment *segment
+	start   int64 // Number of its first entry.
+	at      int64 // Where it begins to write.
+	end     int64
+	time    int64
+	placed  []placed
+	pieces  []piece
+	// complete are the requests whose last entry is in this group.
+	complete []*request
+}
+
+// placed is an entry with its number and its place.
+type placed struct {
+	entry  *Entry
+	frame  frame
+	size   int64
+	offset int64
+	record *Record
+}
+
+// piece is a stretch to write: of the arena, or a body.
+type piece struct {
+	at       int64
+	from, to int
+	body     []byte
+}
+
+// commit gives numbers and T, writes, syncs, publishes and answers.
+func (l *Log) commit(requests []*request) {
+	if err := l.room(); err != nil {
+		l.answerAll(requests, err)
+		return
+	}
+	g := l.newGroup()
+	for i, r := range requests {
+		for j := range r.entries {
+			err := l.place(g, &r.entries[j])
+			if errors.Is(err, errSegmentFull) {
+				g, err = l.turnPage(g, &r.entries[j])
+			}
+			if err != nil {
+				l.answerAll(requests[i:], l.giveUp(g, err))
+				return
+			}
+		}
+		g.complete = append(g.complete, r)
+	}
+	if err := l.finish(g); err != nil {
+		_ = l.giveUp(g, err) // It has answered.
+	}
+}
+
+// turnPage finishes a group at the end of a segment and begins the next
+// segment with the entry that did not fit.
+func (l *Log) turnPage(g *group, e *Entry) (*group, error) {
+	if err := l.finish(g); err != nil {
+		return g, err
+	}
+	next, err := l.nextSegment()
+	if err != nil {
+		return &group{}, err
+	}
+	l.active = next
+	g = l.newGroup()
+	return g, l.place(g, e)
+}
+
+func (l *Log) newGroup() *group {
+	s := l.active
+	g := &group{segment: s, start: l.next, at: s.end, end: s.end, time: l.time}
+	l.arena = l.arena[:0]
+	if s.headless {
+		g.at = 0
+		l.arena = s.appendHead(l.arena, l.head.Salt)
+	}
+	g.pieces = append(g.pieces, piece{at: g.at})
+	return g
+}
+
+// place gives the entry its number, T and place, and turns it into a duplicate
+// when its key is known. A duplicate of an entry of the same group shares its sync.
+func (l *Log) place(g *group, e *Entry) error {
+	t := max(g.time, e.ReceivedAt)
+	if e.Key.Upload != "" && e.Kind != testengine.KindDuplicate && l.recent.has(e.Key, t) {
+		e.Kind = testengine.KindDuplicate
+		e.Body = nil
+	}
+	number := g.start + int64(len(g.placed))
+	f := frame{number: number, time: t, group: uint32(len(g.placed)), lane: uint16(e.Lane)}
+	mark := len(l.arena)
+	l.arena = appendFrame(l.arena, l.head.Salt, f, e)
+	size := int64(len(l.arena) - mark + len(e.Body))
+	if g.end+size > g.segment.capacity {
+		l.arena = l.arena[:mark]
+		return errSegmentFull
+	}
+	if len(e.Body) < directBytes {
+		l.arena = append(l.arena, e.Body...)
+	} else {
+		last := &g.pieces[len(g.pieces)-1]
+		last.to = len(l.arena)
+		bodyAt := last.at + int64(last.to-last.from)
+		g.pieces = append(g.pieces, piece{at: bodyAt, body: e.Body},
+			piece{at: bodyAt + int64(len(e.Body)), from: len(l.arena)})
+	}
+	if e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
+		l.recent.add(e.Key, t)
+	}
+	g.placed = append(g.placed, placed{entry: e, frame: f, size: size, offset: g.end})
+	g.end += size
+	g.time = t
+	return nil
+}
+
+// finish makes a group durable, hands it to the readers and answers for it.
+func (l *Log) finish(g *group) error {
+	if len(g.placed) == 0 {
+		l.answerAll(g.complete, nil)
+		return nil
+	}
+	if err := l.write(g); err != nil {
+		return err
+	}
+	copied := l.keepInMemory(g)
+	err := makeDurable(g.segment.file)
+	<-copied
+	if err != nil {
+		return err
+	}
+	l.publish(g)
+	l.answerAll(g.complete, nil)
+	return nil
+}
+
+func (l *Log) write(g *group) error {
+	g.pieces[len(g.pieces)-1].to = len(l.arena)
+	for _, p := range g.pieces {
+		data := p.body
+		if data == nil {
+			data = l.arena[p.from:p.to]
+		}
+		if len(data) == 0 {
+			continue
+		}
+		if _, err := g.segment.file.WriteAt(data, p.at); err != nil {
+			return fmt.Errorf("writing to the upload log: %w", err)
+		}
+	}
+	return nil
+}
+
+// makeDurable is the sync before the answer.
+func makeDurable(f disk.File) error { return f.Sync() }
+
+// publish shows the group to the readers.
+func (l *Log) publish(g *group) {
+	l.mu.Lock()
+	s := g.segment
+	if s.headless && len(l.segments) > 0 && l.segments[len(l.segments)-1] != s {
+		l.segments = append(l.segments, s)
+	}
+	s.headless = false
+	s.end = g.end
+	for i := range g.placed {
+		p := &g.placed[i]
+		at := &l.lanes[p.entry.Lane]
+		at.last = p.frame.number
+		at.count++
+		at.bytes += p.size
+		if p.entry.Kind == testengine.KindDuplicate {
+			l.duplicates++
+		}
+		l.addRef(s, p.entry.Lane, ref{number: p.frame.number, offset: uint32(p.offset), length: uint32(p.size), record: p.record})
+	}
+	l.next = g.start + int64(len(g.placed))
+	l.time = g.time
+	l.mu.Unlock()
+	l.reserveAhead(s)
+	l.options.Changed()
+}
+
+// giveUp answers a group that did not become durable. After a full disk its
+// bytes are wiped and the log goes on; after any other error of the disk
+// nothing is certain any more, so it accepts nothing until it is opened anew.
+func (l *Log) giveUp(g *group, err error) error {
+	for i := range g.placed {
+		if e := g.placed[i].entry; e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
+			l.recent.forget(e.Key)
+		}
+		l.forgetCopy(&g.placed[i])
+	}
+	switch {
+	case len(g.placed) == 0 || errors.Is(err, ErrFull):
+	case errors.Is(err, syscall.ENOSPC):
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+		if cut := l.cutTail(g.segment, g.at); cut != nil {
+			err = l.fail(cut)
+		}
+	default:
+		err = l.fail(err)
+	}
+	l.answerAll(g.complete, err)
+	return err
+}
+
+// fail closes the log for writers for good.
+func (l *Log) fail(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed == nil {
+		l.failed = fmt.Errorf("%w after an error of the disk; what it answered for is safe, restart when the disk is repaired: %w", ErrFailed, err)
+	}
+	return l.failed
+}
+
+func (l *Log) answerAll(requests []*request, err error) {
+	for _, r := range requests {
+		l.answers <- answer{done: r.done, err: err}
+	}
+}

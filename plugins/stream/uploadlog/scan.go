@@ -1,0 +1,105 @@
+package uploadlog
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+const (
+	scanWindow = 256 << 10
+	hopWindow  = 16 << 10 // For reading heads only.
+)
+
+var zeros [scanWindow]byte
+
+// window reads a file forwards in pieces of at least size bytes.
+type window struct {
+	s    *segment
+	size int
+	at   int64
+	data []byte
+}
+
+// bytesAt returns up to n bytes at the place; fewer at the end of the file.
+func (w *window) bytesAt(at int64, n int) []byte {
+	if at < w.at || at+int64(n) > w.at+int64(len(w.data)) {
+		size := max(n, w.size)
+		if cap(w.data) < size {
+			w.data = make([]byte, size)
+		}
+		w.data = w.data[:size]
+		read, _ := w.s.file.ReadAt(w.data, at)
+		w.data = w.data[:read]
+		w.at = at
+	}
+	from := at - w.at
+	return w.data[from:min(from+int64(n), int64(len(w.data)))]
+}
+
+// walk calls each for every frame from the place on whose number is the next
+// one, until a place where there is none, or until the number. With verify
+// the whole frame is checked, otherwise only its head is read.
+func (s *segment) walk(salt uint32, at, number, until int64, verify bool, each func(at int64, f frame, whole []byte)) (stopped int64, next int64) {
+	w := window{s: s, size: hopWindow}
+	if verify {
+		w.size = scanWindow
+	}
+	for number < until {
+		f, err := readFrame(w.bytesAt(at, frameHead))
+		if err != nil || f.number != number || at+f.size() > s.capacity {
+			return at, number
+		}
+		var whole []byte
+		if verify {
+			whole = w.bytesAt(at, int(f.size()))
+			if int64(len(whole)) < f.size() || !checksumMatches(salt, f, whole) {
+				return at, number
+			}
+		}
+		each(at, f, whole)
+		at += f.size()
+		number++
+	}
+	return at, number
+}
+
+// laterGroup looks behind a place where no valid frame is for one that was
+// written after entry number had been synced. Finding one means that synced
+// bytes were lost: only the newest group can be torn. dirty says whether
+// anything but zeros lies there.
+func (s *segment) laterGroup(salt uint32, at, number int64) (found, dirty bool) {
+	magic := binary.LittleEndian.AppendUint32(nil, frameMagic)
+	w := window{s: s, size: scanWindow}
+	for {
+		data := w.bytesAt(at, scanWindow)
+		if len(data) == 0 {
+			return false, dirty
+		}
+		dirty = dirty || !bytes.Equal(data, zeros[:len(data)])
+		for from := 0; ; {
+			hit := bytes.Index(data[from:], magic)
+			if hit < 0 {
+				break
+			}
+			from += hit
+			if s.isLaterFrame(salt, at+int64(from), number) {
+				return true, true
+			}
+			from++
+		}
+		if len(data) < scanWindow {
+			return false, dirty
+		}
+		at += int64(len(data) - len(magic) + 1)
+	}
+}
+
+func (s *segment) isLaterFrame(salt uint32, at, number int64) bool {
+	w := window{s: s}
+	f, err := readFrame(w.bytesAt(at, frameHead))
+	if err != nil || f.groupStart() <= number || at+f.size() > s.capacity {
+		return false
+	}
+	whole := w.bytesAt(at, int(f.size()))
+	return int64(len(whole)) == f.size() && checksumMatches(salt, f, whole)
+}

@@ -10,8 +10,6 @@
 package decode
 
 import (
-	"unicode/utf8"
-
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
 
@@ -23,9 +21,6 @@ const Format = "json"
 // not change afterwards: strings alias it. The error is an
 // *assemble.SyntaxError; the builder's Refuse then tells what became of it.
 func Feed(builder *assemble.Builder, body []byte) error {
-	if !utf8.Valid(body) {
-		body = replaceInvalid(body)
-	}
 	r := reader{
 		scanner: scanner{b: body, maxDepth: builder.Limits().MaxDepth},
 		builder: builder,
@@ -52,20 +47,4 @@ func Look(body []byte, maxDepth int) (Seen, error) {
 		return Seen{}, c.err
 	}
 	return c.seen, nil
-}
-
-// replaceInvalid is what encoding/json does to text: each byte that is no UTF-8
-// becomes U+FFFD.
-func replaceInvalid(body []byte) []byte {
-	replaced := make([]byte, 0, len(body)+64)
-	for len(body) > 0 {
-		_, size := utf8.DecodeRune(body)
-		if size == 1 && body[0] >= utf8.RuneSelf {
-			replaced = append(replaced, "\uFFFD"...)
-		} else {
-			replaced = append(replaced, body[:size]...)
-		}
-		body = body[size:]
-	}
-	return replaced
 }

@@ -10,9 +10,9 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 		return r.fail(i, "it nests too deep")
 	}
 	i, more := r.open(i, '}')
-	for more {
+	for n := 0; more; n++ {
 		from := i
-		key, value := r.key(i)
+		key, value := r.keyField(r.keys[:], n, i, executionField)
 		if value < 0 {
 			return -1
 		}
@@ -26,32 +26,32 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 
 // field reads one member. The collectors' id is passed over: it names nothing
 // (Playwright sends the same for every retry), and nothing is told apart by it.
-func (r *reader) field(key string, from, value int, e *testengine.Execution) int {
+func (r *reader) field(key field, from, value int, e *testengine.Execution) int {
 	switch key {
-	case "id":
+	case fieldID:
 		return r.skip(value, r.depth)
-	case "scope":
-		return r.text(value, key, &e.Scope)
-	case "name":
-		return r.text(value, key, &e.Name)
-	case "location":
-		return r.text(value, key, &e.Location)
-	case "file_name":
-		return r.text(value, key, &e.File)
-	case "result":
+	case fieldScope:
+		return r.text(value, "scope", &e.Scope)
+	case fieldName:
+		return r.text(value, "name", &e.Name)
+	case fieldLocation:
+		return r.text(value, "location", &e.Location)
+	case fieldFile:
+		return r.text(value, "file_name", &e.File)
+	case fieldResult:
 		return r.result(value, e)
-	case "failure_reason":
-		return r.text(value, key, &e.FailureReason)
-	case "failure_expanded":
+	case fieldFailureReason:
+		return r.text(value, "failure_reason", &e.FailureReason)
+	case fieldFailureExpanded:
 		return r.keptRaw(value, &e.FailureExpanded)
-	case "history":
+	case fieldHistory:
 		return r.history(value, e)
-	case "tags":
+	case fieldTags:
 		return r.executionTags(value, e)
-	case "external_id":
-		return r.text(value, key, &e.ExternalID)
+	case fieldExternalID:
+		return r.text(value, "external_id", &e.ExternalID)
 	}
-	r.spaced = false
+	r.unmark()
 	end := r.skip(value, r.depth)
 	if end >= 0 {
 		r.keepUnknown(from, value, end)
@@ -67,8 +67,8 @@ func (r *reader) text(i int, field string, to *string) int {
 		if end < 0 {
 			return -1
 		}
-		if escaped {
-			*to = r.unescape(r.b[i+1 : end])
+		if escaped || r.high {
+			*to = r.content(i+1, end, escaped)
 		} else {
 			*to = view(r.b[i+1 : end])
 		}
@@ -92,6 +92,16 @@ func (r *reader) text(i int, field string, to *string) int {
 
 // result reads the word, null, or what no collector is known to send.
 func (r *reader) result(i int, e *testengine.Execution) int {
+	if i+8 <= len(r.b) {
+		switch string(r.b[i : i+8]) {
+		case `"passed"`:
+			e.Result = testengine.ResultPassed
+			return i + 8
+		case `"failed"`:
+			e.Result = testengine.ResultFailed
+			return i + 8
+		}
+	}
 	var word string
 	end := r.text(i, "result", &word)
 	if end < 0 {
@@ -106,7 +116,7 @@ func (r *reader) result(i int, e *testengine.Execution) int {
 
 // keptRaw keeps a value as raw JSON; null and [] are nothing to keep.
 func (r *reader) keptRaw(i int, to *testengine.RawJSON) int {
-	r.spaced = false
+	r.unmark()
 	end := r.skip(i, r.depth)
 	if end < 0 {
 		return -1
@@ -121,7 +131,7 @@ func (r *reader) keptRaw(i int, to *testengine.RawJSON) int {
 
 // history reads the duration of the top span; the object is kept raw.
 func (r *reader) history(i int, e *testengine.Execution) int {
-	r.spaced = false
+	r.unmark()
 	e.HasDuration, e.Duration, e.History = false, 0, ""
 	if r.at(i) != '{' {
 		end := r.skip(i, r.depth)
@@ -135,15 +145,15 @@ func (r *reader) history(i int, e *testengine.Execution) int {
 	}
 	start := i
 	i, more := r.open(i, '}')
-	for more {
-		key, value := r.key(i)
+	for n := 0; more; n++ {
+		key, value := r.keyField(r.historyKeys[:], n, i, historyField)
 		if value < 0 {
 			return -1
 		}
 		if i = r.skip(value, r.depth+1); i < 0 {
 			return -1
 		}
-		if key == "duration" {
+		if key == fieldDuration {
 			r.duration(value, i, e)
 		}
 		if i, more = r.comma(i, '}'); i < 0 {
@@ -163,7 +173,7 @@ func (r *reader) duration(i, end int, e *testengine.Execution) {
 		}
 		return
 	}
-	seconds, ok := parseNumber(raw)
+	seconds, ok := parseNumber(r.b, i, end)
 	if !ok || seconds < 0 {
 		r.builder.Remark(r.builder.Index(), "history.duration", "out of range: it was dropped", view(raw))
 		return

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 )
@@ -11,41 +12,52 @@ var powers = [...]float64{
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// parseNumber reads a number that the scanner has passed over. Up to 15 digits
-// and a small exponent, which is what clocks send, both parts are exact and one
-// division rounds correctly; the rest is left to strconv. Too great a number is
-// not ok.
-func parseNumber(b []byte) (value float64, ok bool) {
-	var mantissa uint64
-	count, fraction, point := 0, 0, false
-	for i, c := range b {
-		switch {
-		case c-'0' < 10:
-			mantissa = mantissa*10 + uint64(c-'0')
-			if mantissa != 0 {
-				count++
-			}
-			if point {
-				fraction++
-			}
-		case c == '.':
-			point = true
-		case c == '-' && i == 0:
-		default:
-			count = len(powers)
-		}
-		if count > 15 {
-			return parseSlowly(b)
-		}
+// parseNumber reads the number that the scanner has passed over from i to end.
+// Up to 15 digits, which is what clocks send, number and power of ten are both
+// exact and one division rounds correctly; the rest is left to strconv. Too
+// great a number is not ok.
+func parseNumber(b []byte, i, end int) (value float64, ok bool) {
+	start := i
+	negative := b[i] == '-'
+	if negative {
+		i++
 	}
-	if fraction >= len(powers) {
-		return parseSlowly(b)
+	point := digits(b, i)
+	mantissa := decimal(b, 0, i, point)
+	count, fraction := point-i, 0
+	if point < end && b[point] == '.' {
+		after := digits(b, point+1)
+		fraction = after - point - 1
+		mantissa = decimal(b, mantissa, point+1, after)
+		if mantissa != 0 && b[i] == '0' {
+			count = 0
+		}
+		count += fraction
+		point = after
+	}
+	if point != end || count > 15 {
+		return parseSlowly(b[start:end])
 	}
 	value = float64(mantissa) / powers[fraction]
-	if b[0] == '-' {
+	if negative {
 		value = -value
 	}
 	return value, true
+}
+
+// decimal adds the digits from i to end to a number, eight at a time.
+func decimal(b []byte, number uint64, i, end int) uint64 {
+	for i+8 <= end {
+		w := binary.LittleEndian.Uint64(b[i:]) - 0x3030303030303030
+		w = w*10 + w>>8
+		w = (w&0x000000ff000000ff*(100+1000000<<32) + w>>16&0x000000ff000000ff*(1+10000<<32)) >> 32
+		number = number*100000000 + w
+		i += 8
+	}
+	for ; i < end; i++ {
+		number = number*10 + uint64(b[i]-'0')
+	}
+	return number
 }
 
 func parseSlowly(b []byte) (float64, bool) {

@@ -92,10 +92,7 @@ func (r *reader) pair(i, depth, index int, field string) (key, value string, nex
 		if end < 0 {
 			return "", "", -1
 		}
-		if escaped {
-			return key, r.unescape(r.b[at+1 : end]), end + 1
-		}
-		return key, view(r.b[at+1 : end]), end + 1
+		return key, r.content(at+1, end, escaped), end + 1
 	case 'n':
 		return key, dropped, r.literal(at, "null")
 	}

@@ -12,6 +12,9 @@ type reader struct {
 	builder *assemble.Builder
 	// extra collects unknown members of the object that is being read.
 	extra []byte
+	// keys and historyKeys remember the order in which keys come.
+	keys        [16]memo
+	historyKeys [8]memo
 	// depth is that of a record's object.
 	depth int
 	// The record that is being read is rejected when reject is set.
@@ -81,7 +84,7 @@ func (r *reader) upload(start int) int {
 		case bit != 0:
 			i = r.member(bit, value)
 		default:
-			r.spaced = false
+			r.unmark()
 			if i = r.skip(value, 1); i >= 0 {
 				r.keepUnknown(from, value, i)
 			}
@@ -164,7 +167,7 @@ func (r *reader) data(i int) int {
 // record reads one element of data and accepts or rejects it.
 func (r *reader) record(i int) int {
 	e := r.builder.Begin(len(r.b) - i)
-	r.reject, r.extra = "", r.extra[:0]
+	r.reject, r.extra, r.high = "", r.extra[:0], false
 	var next int
 	if r.at(i) == '{' {
 		next = r.execution(i, e)
@@ -203,11 +206,7 @@ func (r *reader) key(i int) (key string, value int) {
 	if end < 0 {
 		return "", -1
 	}
-	raw := r.b[i+1 : end]
-	if escaped {
-		return r.unescape(raw), r.colon(end + 1)
-	}
-	return view(raw), r.colon(end + 1)
+	return r.content(i+1, end, escaped), r.colon(end + 1)
 }
 
 // keepUnknown adds the member that stands at from, with its value from value to
@@ -218,7 +217,8 @@ func (r *reader) keepUnknown(from, value, end int) {
 	} else {
 		r.extra = append(r.extra, ',')
 	}
-	r.extra = append(r.extra, r.compactView(from, value)...)
+	r.high = true
+	r.extra = append(r.extra, valid(string(r.compactView(from, value)))...)
 	r.extra = append(r.extra, r.raw(value, end)...)
 }
 
@@ -238,10 +238,30 @@ func (r *reader) unknown() string {
 	return string(append(r.extra, '}'))
 }
 
-// raw is the value from i to end as JSON without white space.
+// raw is the value from i to end as JSON without white space. The marks spaced
+// and high must have been cleared before it was read.
 func (r *reader) raw(i, end int) string {
+	raw := view(r.b[i:end])
 	if r.spaced {
-		return r.compact(r.b[i:end])
+		raw = r.compact(r.b[i:end])
 	}
-	return view(r.b[i:end])
+	if r.high {
+		raw = valid(raw)
+	}
+	return raw
 }
+
+// content is the text of the string between i and end.
+func (r *reader) content(i, end int, escaped bool) string {
+	text := view(r.b[i:end])
+	if escaped {
+		text = r.unescape(r.b[i:end])
+	}
+	if r.high {
+		text = valid(text)
+	}
+	return text
+}
+
+// unmark clears the marks before a value that is to be kept raw.
+func (r *reader) unmark() { r.spaced, r.high = false, false }

@@ -15,6 +15,8 @@ type scanner struct {
 	maxDepth int
 	// spaced is set when white space was passed: what is kept raw must then be compacted.
 	spaced bool
+	// high is set when a string may hold other bytes than ASCII.
+	high bool
 }
 
 // fail notes the first error and returns -1.
@@ -90,14 +92,38 @@ func plain(b []byte, i int) int {
 // quote stands before i, and whether the string has escapes.
 func (s *scanner) stringEnd(i int) (end int, escaped bool) {
 	b := s.b
-	i = plain(b, i)
-	if i < len(b) && b[i] == '"' {
+	var passed uint64
+	for i+16 <= len(b) {
+		words := b[i : i+16 : i+16]
+		w := binary.LittleEndian.Uint64(words)
+		passed |= w
+		if marks := special(w); marks != 0 {
+			return s.closed(i+bits.TrailingZeros64(marks)>>3, passed)
+		}
+		w = binary.LittleEndian.Uint64(words[8:])
+		passed |= w
+		if marks := special(w); marks != 0 {
+			return s.closed(i+8+bits.TrailingZeros64(marks)>>3, passed)
+		}
+		i += 16
+	}
+	return s.closed(plain(b, i), highs)
+}
+
+// closed stands at the first special byte of a string. The words that were
+// passed tell whether it may hold more than ASCII.
+func (s *scanner) closed(i int, passed uint64) (end int, escaped bool) {
+	if passed&highs != 0 {
+		s.high = true
+	}
+	if uint(i) < uint(len(s.b)) && s.b[i] == '"' {
 		return i, false
 	}
 	return s.escapedEnd(i), true
 }
 
 func (s *scanner) escapedEnd(i int) int {
+	s.high = true
 	b := s.b
 	for i < len(b) {
 		switch c := b[i]; {
@@ -147,6 +173,13 @@ func (s *scanner) open(i int, closing byte) (next int, more bool) {
 // comma stands behind a member or an element: it returns the index of the next
 // one, or the index behind the closing byte and false.
 func (s *scanner) comma(i int, closing byte) (next int, more bool) {
+	if b := s.b; uint(i+1) < uint(len(b)) && b[i] == ',' && b[i+1] > ' ' {
+		return i + 1, true
+	}
+	return s.commaOrEnd(i, closing)
+}
+
+func (s *scanner) commaOrEnd(i int, closing byte) (next int, more bool) {
 	i = s.space(i)
 	switch s.at(i) {
 	case ',':

@@ -1,6 +1,9 @@
 package decode
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // skip passes over a value and checks all of it.
 func (s *scanner) skip(i, depth int) int {
@@ -12,14 +15,23 @@ func (s *scanner) skip(i, depth int) int {
 		}
 		return end + 1
 	case '{':
+		if s.at(i+1) == '}' && depth < s.maxDepth {
+			return i + 2
+		}
 		return s.skipObject(i, depth+1)
 	case '[':
+		if s.at(i+1) == ']' && depth < s.maxDepth {
+			return i + 2
+		}
 		return s.skipArray(i, depth+1)
 	case 't':
 		return s.literal(i, "true")
 	case 'f':
 		return s.literal(i, "false")
 	case 'n':
+		if i+4 <= len(s.b) && string(s.b[i:i+4]) == "null" {
+			return i + 4
+		}
 		return s.literal(i, "null")
 	}
 	return s.number(i)
@@ -105,9 +117,9 @@ func (s *scanner) number(i int) int {
 // digits passes over digits, eight at a time where they are many.
 func digits(b []byte, i int) int {
 	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		if w&(w+0x0606060606060606)&0xf0f0f0f0f0f0f0f0 != 0x3030303030303030 {
-			break
+		w := binary.LittleEndian.Uint64(b[i:]) ^ 0x3030303030303030
+		if marks := (w + 0x7676767676767676 | w) & highs; marks != 0 {
+			return i + bits.TrailingZeros64(marks)>>3
 		}
 		i += 8
 	}

@@ -119,3 +119,18 @@ func (a *arena) compact(raw []byte) string {
 	}
 	return a.keep(text)
 }
+
+// valid is text that was read, with each byte that is no UTF-8 replaced by
+// U+FFFD, as encoding/json does.
+func valid(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	replaced := make([]byte, 0, len(text)+64)
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		replaced = utf8.AppendRune(replaced, r)
+		text = text[size:]
+	}
+	return view(replaced)
+}

@@ -1,7 +1,5 @@
 package state
 
-import "github.com/connect-testengine/connect-testengine/plugins/stream/disk"
-
 // Options say where and how a Store keeps its files.
 type Options struct {
 	// Dir is the folder; one process holds it (lock).
@@ -39,5 +37,3 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
-
-var _ disk.Disk

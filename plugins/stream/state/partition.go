@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // A partition is the tables of one partition of the log and their delta stream.
@@ -16,9 +18,26 @@ type partition struct {
 	// failed is why the partition cannot go on until it is restored.
 	failed atomic.Pointer[error]
 
+	// files is held by whoever reads or replaces files: restore and snapshot.
+	files     sync.Mutex
+	folder    *folder
+	base      *baseRef
+	manifests int64 // number of the last manifest
+	begin     int64
+	// cutSegment began with the last restore; its header is cutHeader bytes long.
+	cutSegment, cutHeader int64
+	// unsafe says that a sync failed: what was not synced before cannot be trusted.
+	unsafe bool
+
 	mutex  sync.Mutex
 	tables []*Table
 	start  int64 // where the last restore left the partition
+	writer *writer
+	sealed chain
+	acked  int64
+	time   int64 // T at the last mark
+	// synced is the position that survives a power cut.
+	synced int64
 }
 
 const maxTables = 255
@@ -38,29 +57,179 @@ func (p *partition) failure() error {
 	return nil
 }
 
+// fail stops the partition until it is restored: what its tables hold is no
+// longer what its files will say.
+func (p *partition) fail(err error) error {
+	err = fmt.Errorf("the state of partition %d stands still until it is restored: %w", p.number, err)
+	p.failed.CompareAndSwap(nil, &err)
+	return p.failure()
+}
+
 // claim gives a processor its table. A table that the partition does not have
-// can only be made while the partition stands at the log's beginning.
+// can only be made while the partition stands where the log begins.
 func (p *partition) claim(name, logic string) (*Table, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	if err := p.failure(); err != nil {
+		return nil, err
+	}
 	for _, t := range p.tables {
 		if t.name == name {
-			t.logic, t.claimed = logic, true
-			return t, nil
+			return t, p.use(t, logic)
 		}
 	}
-	if p.start > 0 {
-		return nil, fmt.Errorf("table %s has no state, but partition %d stands at %d: a stateful processor was added to a running pipeline; "+
-			"run `connect-testengine state reset --from OFFSET` to compute its state from the log", name, p.number, p.start)
+	if err := p.errNewcomer(name); err != nil {
+		return nil, err
 	}
 	if len(p.tables) == maxTables {
 		return nil, fmt.Errorf("making table %s: a partition holds at most %d tables", name, maxTables)
 	}
 	t := newTable(p, uint8(len(p.tables)), name) //nolint:gosec // bounded by maxTables
-	t.logic, t.claimed = logic, true
 	p.tables = append(p.tables, t)
-	return t, nil
+	return t, p.use(t, logic)
+}
+
+// errNewcomer is the guard against a stateful processor that never saw the
+// records before.
+func (p *partition) errNewcomer(name string) error {
+	if p.start == 0 {
+		return nil
+	}
+	return fmt.Errorf("table %s has no state, but partition %d stands at %d: a stateful processor was added to a running pipeline; "+
+		"`connect-testengine state reset --from OFFSET` computes its state from the log", name, p.number, p.start)
+}
+
+// use says which logic the table's user has; a frame tells it to later readers.
+func (p *partition) use(t *Table, logic string) error {
+	told := t.told && t.logic == logic
+	t.logic, t.told = logic, true
+	if told || !p.durable {
+		return nil
+	}
+	return p.write(t.introduction())
+}
+
+// introduction is the frame that names the table and its logic.
+func (t *Table) introduction() frame {
+	return frame{kind: frameTable, table: t.id, payload: []byte(t.name + "\x00" + t.logic)}
 }
 
 // append takes the record that t has just closed.
-func (p *partition) append(_ *Table) error { return nil }
+func (p *partition) append(t *Table) error {
+	if !p.durable {
+		return nil
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if err := p.failure(); err != nil {
+		return err
+	}
+	if p.writer == nil {
+		return fmt.Errorf("closing record %d of table %s: partition %d is being restored", t.offset, t.name, p.number)
+	}
+	return p.write(frame{kind: frameRecord, table: t.id, offset: t.offset, time: t.time, prev: t.last, payload: t.changes})
+}
+
+func (p *partition) write(f frame) error {
+	if err := p.writer.add(f); err != nil {
+		return p.fail(err)
+	}
+	if p.writer.end < p.store.options.SegmentBytes {
+		return nil
+	}
+	if err := p.rotate(); err != nil {
+		return p.fail(err)
+	}
+	p.store.wake(p)
+	return nil
+}
+
+// rotate seals the segment and begins the next one. The sealed one is synced by
+// the next snapshot, not here.
+func (p *partition) rotate() error {
+	sealed, err := p.writer.seal()
+	if err != nil {
+		return err
+	}
+	next := p.writer.header
+	next.Number, next.Prev, next.PrevEnd, next.Cut = p.folder.take(), sealed.header.Number, sealed.end, noCut
+	writer, err := newWriter(p.store.disk, p.folder.dir, next)
+	if err != nil {
+		return err
+	}
+	p.sealed, p.writer = append(p.sealed, sealed), writer
+	return p.introduceTables()
+}
+
+// introduceTables names the tables in use, so that a segment can be read
+// without those before it.
+func (p *partition) introduceTables() error {
+	for _, t := range p.tables {
+		if !t.told {
+			continue
+		}
+		if err := p.writer.add(t.introduction()); err != nil {
+			return err
+		}
+	}
+	p.writer.start = p.writer.end + int64(len(p.writer.buffer))
+	return nil
+}
+
+// mark says that everything below next is done by all tables.
+func (p *partition) mark(next int64) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if !p.isReady() || p.failure() != nil || next <= p.acked {
+		return
+	}
+	for _, t := range p.tables {
+		if t.open && t.offset < next {
+			if err := p.closeRecord(t); err != nil {
+				return
+			}
+		}
+		p.time = max(p.time, t.time)
+	}
+	p.acked = next
+	if !p.durable {
+		p.synced = next
+		return
+	}
+	if p.write(frame{kind: frameMark, offset: next, time: p.time}) == nil {
+		if err := p.writer.flush(); err != nil {
+			_ = p.fail(err)
+		}
+	}
+}
+
+// closeRecord ends the record of a processor that waits for the next one to do so.
+func (p *partition) closeRecord(t *Table) error {
+	p.mutex.Unlock()
+	defer p.mutex.Lock()
+	return t.End()
+}
+
+func (p *partition) isReady() bool {
+	select {
+	case <-p.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *partition) nextDue() (due int64, ok bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for _, t := range p.tables {
+		if d := t.nextDue.Load(); d != 0 && (!ok || d < due) {
+			due, ok = d, true
+		}
+	}
+	return due, ok
+}
+
+func (p *partition) owner(log testengine.LogIdentity) owner {
+	return owner{LogID: log.ID, Partitions: log.Partitions, Partition: p.number}
+}

@@ -2,9 +2,16 @@ package state
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // Store is the state of all stateful processors of a pipeline, by partition. It
@@ -12,13 +19,40 @@ import (
 type Store struct {
 	disk    disk.Disk
 	options Options
+	lock    io.Closer
+	// merging is held by the one partition that merges its base.
+	merging sync.Mutex
+	woken   chan *partition
 
 	mutex      sync.Mutex
 	partitions map[int]*partition
 }
 
+var (
+	_ Provider               = (*Store)(nil)
+	_ testengine.LogFollower = (*Store)(nil)
+)
+
+// Open takes the folder for this process. Files are read when the log asks for
+// a partition (Restore).
+func Open(d disk.Disk, o Options) (*Store, error) {
+	s := newStore(d, o)
+	if o.InMemory {
+		return s, nil
+	}
+	if err := d.MkdirAll(o.Dir); err != nil {
+		return nil, fmt.Errorf("making the state's folder: %w", err)
+	}
+	lock, err := d.Lock(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the state: %w", err)
+	}
+	s.lock = lock
+	return s, nil
+}
+
 func newStore(d disk.Disk, o Options) *Store {
-	return &Store{disk: d, options: o.withDefaults(), partitions: map[int]*partition{}}
+	return &Store{disk: d, options: o.withDefaults(), partitions: map[int]*partition{}, woken: make(chan *partition, 1)}
 }
 
 func (s *Store) partition(number int) *partition {
@@ -32,6 +66,16 @@ func (s *Store) partition(number int) *partition {
 	return p
 }
 
+func (s *Store) all() (all []*partition) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, p := range s.partitions {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *partition) int { return a.number - b.number })
+	return all
+}
+
 // Table implements Provider.
 func (s *Store) Table(ctx context.Context, name string, partition int, logic string) (*Table, error) {
 	p := s.partition(partition)
@@ -41,4 +85,109 @@ func (s *Store) Table(ctx context.Context, name string, partition int, logic str
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Restore implements testengine.LogFollower. It can be called again, to roll
+// back or after a failure, while no batch of the partition is in flight.
+func (s *Store) Restore(ctx context.Context, log testengine.LogIdentity, partition int, begin, cursor int64) (int64, error) {
+	return s.partition(partition).restore(ctx, log, begin, cursor)
+}
+
+// RollBack takes the partition back to a position at or before to: what a batch
+// that was not committed has changed is thrown away. It returns the next record
+// to deliver.
+func (s *Store) RollBack(ctx context.Context, partition int, to int64) (int64, error) {
+	p := s.partition(partition)
+	p.files.Lock()
+	folder, begin := p.folder, p.begin
+	p.files.Unlock()
+	if folder == nil {
+		return p.restore(ctx, testengine.LogIdentity{}, begin, to)
+	}
+	return p.restore(ctx, folder.who.log(), begin, to)
+}
+
+// NextDue implements testengine.LogFollower.
+func (s *Store) NextDue(partition int) (unixMilli int64, ok bool) {
+	return s.partition(partition).nextDue()
+}
+
+// Synced implements testengine.LogFollower.
+func (s *Store) Synced(partition int) int64 {
+	p := s.partition(partition)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.synced
+}
+
+// Acked implements testengine.LogFollower. It is called between batches of the
+// partition, never while one is in flight.
+func (s *Store) Acked(partition int, next int64) { s.partition(partition).mark(next) }
+
+// Run makes snapshots at every tick until the context ends. It keeps one
+// partition's failure from the others and tells it to warn.
+func (s *Store) Run(ctx context.Context, ticks <-chan time.Time) {
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case p := <-s.woken:
+			err = p.syncSealed()
+		case <-ticks:
+			err = s.Snapshot(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.options.Warn(err.Error())
+		}
+	}
+}
+
+// wake has a full segment synced soon. Missing it is harmless.
+func (s *Store) wake(p *partition) {
+	select {
+	case s.woken <- p:
+	default:
+	}
+}
+
+// Snapshot makes durable what was acknowledged so far in all partitions.
+func (s *Store) Snapshot(ctx context.Context) error {
+	var all error
+	for _, p := range s.all() {
+		if ctx.Err() != nil {
+			return errors.Join(all, ctx.Err())
+		}
+		if err := p.snapshot(ctx); err != nil {
+			all = errors.Join(all, fmt.Errorf("snapshotting the state of partition %d: %w", p.number, err))
+		}
+	}
+	return all
+}
+
+// Close makes a last snapshot, as far as the context allows, and gives the
+// folder free.
+func (s *Store) Close(ctx context.Context) error {
+	var err error
+	if !s.options.InMemory {
+		err = s.Snapshot(ctx)
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+		s.lock = nil
+	}
+	return err
+}
+
+const partitionDigits = 4
+
+func (s *Store) dir(partition int) string {
+	return path.Join(s.options.Dir, fmt.Sprintf("%0*d", partitionDigits, partition))
+}
+
+func (s *Store) makeDir(dir string) error {
+	if err := s.disk.MkdirAll(dir); err != nil {
+		return fmt.Errorf("making the state's folder: %w", err)
+	}
+	return s.disk.SyncDir(s.options.Dir)
 }

@@ -16,7 +16,8 @@ type Table struct {
 	// restored entries were computed under.
 	logic         string
 	restoredLogic string
-	claimed       bool
+	// told says that the present segment names the table with its logic.
+	told bool
 
 	entries index
 	slabs   slabs
@@ -25,6 +26,7 @@ type Table struct {
 	open   bool
 	offset int64 // of the open record
 	last   int64 // last record that was closed
+	floor  int64 // where the last restore left the partition
 	time   int64
 	misuse error
 	// changes is the open record's frame as far as it is known.
@@ -47,7 +49,7 @@ func (t *Table) clear() {
 	t.entries = newIndex(tableShardBits)
 	t.slabs = slabs{}
 	t.timers = newTimers()
-	t.open, t.offset, t.last, t.time = false, 0, -1, 0
+	t.open, t.offset, t.last, t.floor, t.time = false, 0, -1, 0, 0
 	t.misuse, t.restoredLogic = nil, ""
 	t.changes = t.changes[:0]
 	t.nextDue.Store(0)
@@ -69,7 +71,7 @@ func (t *Table) Begin(offset, time int64) error {
 	if t.misuse != nil {
 		return t.misuse
 	}
-	if offset <= t.last {
+	if offset <= t.last || offset < t.floor {
 		return fmt.Errorf("opening record %d of table %s: %w", offset, t.name, ErrApplied)
 	}
 	t.open, t.offset, t.time = true, offset, max(t.time, time)

@@ -1,0 +1,117 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+)
+
+// A manifest says of what files a partition's state consists: a base and the
+// delta segments from First on. What the deltas hold beyond S is found by
+// reading them.
+type manifest struct {
+	owner
+	Number int64    `json:"number"`
+	Base   *baseRef `json:"base,omitempty"`
+	// First is the oldest segment needed beside the base.
+	First    int64        `json:"first_segment"`
+	Segments []segmentRef `json:"segments,omitempty"`
+	// S is the last record whose effect these files contain, -1 for none.
+	S      int64       `json:"s"`
+	Time   int64       `json:"time"`
+	Tables []tableInfo `json:"tables,omitempty"`
+}
+
+type baseRef struct {
+	Number int64 `json:"number"`
+	Next   int64 `json:"next"`
+	Bytes  int64 `json:"bytes"`
+	// LastSegment is the last segment there was when the base was merged: a cut
+	// in a later one can void the base.
+	LastSegment int64 `json:"last_segment"`
+}
+
+type segmentRef struct {
+	Number int64 `json:"number"`
+	Bytes  int64 `json:"bytes"`
+}
+
+type tableInfo struct {
+	ID    uint8  `json:"id"`
+	Name  string `json:"name"`
+	Logic string `json:"logic"`
+	Last  int64  `json:"last"`
+	Time  int64  `json:"time"`
+}
+
+// sealedManifest is what the file holds: the manifest and a checksum of its bytes.
+type sealedManifest struct {
+	Manifest json.RawMessage `json:"manifest"`
+	Checksum uint32          `json:"checksum"`
+}
+
+var errManifest = errors.New("the manifest does not verify")
+
+// writeManifest makes the file appear whole or not at all.
+func writeManifest(d disk.Disk, dir string, m manifest) error {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("writing a manifest: %w", err)
+	}
+	whole, err := json.Marshal(sealedManifest{Manifest: body, Checksum: crc32.Checksum(body, castagnoli)})
+	if err != nil {
+		return fmt.Errorf("writing a manifest: %w", err)
+	}
+	name := numbered(dir, manifestPrefix, m.Number, manifestSuffix)
+	if err := writeWhole(d, name+temporarySuffix, whole); err != nil {
+		return fmt.Errorf("writing a manifest: %w", err)
+	}
+	if err := d.Rename(name+temporarySuffix, name); err != nil {
+		return fmt.Errorf("writing a manifest: %w", err)
+	}
+	return d.SyncDir(dir)
+}
+
+func writeWhole(d disk.Disk, name string, content []byte) error {
+	if err := d.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := d.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(content, 0); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
+
+func readManifest(d disk.Disk, name string) (m manifest, err error) {
+	file, err := d.Open(name)
+	if err != nil {
+		return m, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	size, err := file.Size()
+	if err != nil {
+		return m, err
+	}
+	whole := make([]byte, size)
+	if _, err := file.ReadAt(whole, 0); err != nil && !errors.Is(err, io.EOF) {
+		return m, err
+	}
+	var sealed sealedManifest
+	if json.Unmarshal(whole, &sealed) != nil || crc32.Checksum(sealed.Manifest, castagnoli) != sealed.Checksum {
+		return m, fmt.Errorf("reading %s: %w", path.Base(name), errManifest)
+	}
+	if err := json.Unmarshal(sealed.Manifest, &m); err != nil {
+		return m, fmt.Errorf("reading %s: %w", path.Base(name), errManifest)
+	}
+	return m, nil
+}

@@ -1,0 +1,204 @@
+// Package api is the input testengine_api: it serves the web page and the JSON
+// paths beside it from a store, on the port of an http_listener. As an input it
+// will yield what readers change (mute, label); until there are such changes it
+// yields nothing and only keeps the stream's life.
+//
+// Metrics, as one greps for them:
+//
+//	testengine_requests_total{route,status}  answers by kind of route and status class
+//	testengine_request_latency_ns            time to answer, streams not counted
+//	testengine_request_streams               readers that follow verdicts now
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/api/query"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+)
+
+const (
+	inputType = "testengine_api"
+
+	afListener       = "listener"
+	afStore          = "store"
+	afStoreType      = "store_type"
+	afRequireToken   = "require_token"
+	afPageTitle      = "page_title"
+	afQueryTimeout   = "query_timeout"
+	afMaxQueries     = "max_queries"
+	afMaxRows        = "max_rows"
+	afMaxStreams     = "max_streams"
+	afMaxExecutions  = "max_history"
+	afStreamInterval = "stream_interval"
+
+	tokenAuto   = "auto"
+	tokenAlways = "always"
+	tokenNever  = "never"
+)
+
+func init() {
+	service.MustRegisterBatchInput(inputType, inputSpec(), newInputFromParsed)
+}
+
+func inputSpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Version("0.1.0").
+		Categories("Services", "Network").
+		Summary("Serves the web page and the JSON paths over a store of test executions.").
+		Description(`Pages stand under `+"`/{org}/suites/{suite}/`"+`: flaky tests with their evidence, tests, runs, uploads with their problems, slices. The same facts as JSON stand under `+"`/v2/analytics/organizations/{org}/suites/{suite}/`"+` in the shapes of Buildkite's REST API; beside them `+"`slices`"+` (measures by up to three tags, as JSON or CSV) and `+"`verdicts`"+` (events in log order, as a list or as a stream of server-sent events).
+
+Reading needs a token with the scope `+"`read`"+` unless the listener is bound to this machine alone and no proxy stands in front of it. The input yields no messages yet.`).
+		Fields(
+			service.NewStringField(afListener).
+				Description("The label of the `http_listener` resource on whose port the routes are mounted.").
+				Default("listener"),
+			service.NewStringField(afStore).
+				Description("The label of the store's resource, a `duckdb_database`.").
+				Default("database"),
+			service.NewStringField(afStoreType).
+				Description("The type of the store's resource.").
+				Default("duckdb_database").Advanced(),
+			service.NewStringEnumField(afRequireToken, tokenAuto, tokenAlways, tokenNever).
+				Description("Whether readers need a token. `auto` asks for one unless the listener is bound to loopback, its `base_url` is loopback too, and the request came without a proxy. Suites marked public are open to everybody.").
+				Default(tokenAuto),
+			service.NewStringField(afPageTitle).
+				Description("What the page is called in its head and in browser tabs.").
+				Default("Test Engine"),
+			service.NewDurationField(afQueryTimeout).
+				Description("How long a question to the store may take, its wait for a free place included, before it is answered 503.").
+				Default("10s").Advanced(),
+			service.NewIntField(afMaxQueries).
+				Description("Questions to the store at a time. Further ones wait.").
+				Default(8).Advanced().LintRule(`root = if this < 1 { "max_queries must be at least 1" }`),
+			service.NewIntField(afMaxRows).
+				Description("Rows of a slice. The answer says when there were more.").
+				Default(1000).Advanced().LintRule(`root = if this < 1 { "max_rows must be at least 1" }`),
+			service.NewIntField(afMaxExecutions).
+				Description("Executions of a test that its page shows as history.").
+				Default(500).Advanced().LintRule(`root = if this < 1 { "max_history must be at least 1" }`),
+			service.NewIntField(afMaxStreams).
+				Description("Readers that may follow verdicts at a time. Further ones are answered 503; their pages work without updating themselves.").
+				Default(256).Advanced().LintRule(`root = if this < 0 { "max_streams must not be negative" }`),
+			service.NewDurationField(afStreamInterval).
+				Description("The shortest time between two looks at the store for a reader that follows verdicts.").
+				Default("250ms").Advanced(),
+		).
+		Example("One port", "The page stands on the port of the front door.", `
+http_listener:
+  - label: listener
+    address: 127.0.0.1:8420
+
+duckdb_database:
+  - label: database
+    path: ./data/analytics.duckdb
+
+input:
+  testengine_api:
+    listener: listener
+    store: database
+`)
+}
+
+// config is the parsed configuration.
+type config struct {
+	listener       string
+	store          string
+	storeType      string
+	requireToken   string
+	pageTitle      string
+	queryTimeout   time.Duration
+	maxQueries     int
+	maxRows        int
+	maxHistory     int
+	maxStreams     int
+	streamInterval time.Duration
+}
+
+func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
+	keep := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
+	text := func(name string) string {
+		value, e := conf.FieldString(name)
+		keep(e)
+		return value
+	}
+	number := func(name string) int {
+		value, e := conf.FieldInt(name)
+		keep(e)
+		return value
+	}
+	duration := func(name string) time.Duration {
+		value, e := conf.FieldDuration(name)
+		keep(e)
+		return value
+	}
+	c.listener, c.store, c.storeType = text(afListener), text(afStore), text(afStoreType)
+	c.requireToken, c.pageTitle = text(afRequireToken), text(afPageTitle)
+	c.queryTimeout, c.streamInterval = duration(afQueryTimeout), duration(afStreamInterval)
+	c.maxQueries, c.maxRows = number(afMaxQueries), number(afMaxRows)
+	c.maxHistory, c.maxStreams = number(afMaxExecutions), number(afMaxStreams)
+	return c, err
+}
+
+// listener is what is needed of an http_listener.
+type listener interface {
+	Handle(pattern string, handler http.Handler) error
+	BaseURL() string
+	Loopback() bool
+	Directory() tenant.Directory
+}
+
+type input struct {
+	site *site
+}
+
+func newInputFromParsed(conf *service.ParsedConfig, res *service.Resources) (service.BatchInput, error) {
+	c, err := configFromParsed(conf)
+	if err != nil {
+		return nil, err
+	}
+	door, err := resource[listener](res, "http_listener", c.listener)
+	if err != nil {
+		return nil, err
+	}
+	store, err := resource[query.Store](res, c.storeType, c.store)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSite(c, store, door, metricsFrom(res), res.Logger())
+	if err != nil {
+		return nil, err
+	}
+	// Mounting may bind the address: a reason not to start, so not left to Connect.
+	if err := s.mount(); err != nil {
+		return nil, err
+	}
+	return &input{site: s}, nil
+}
+
+// Connect has nothing to do: the routes are mounted.
+func (*input) Connect(context.Context) error { return nil }
+
+// ReadBatch waits: nobody can change anything yet.
+func (i *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	select {
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	case <-i.site.closed:
+		return nil, nil, service.ErrEndOfInput
+	}
+}
+
+// Close ends the streams of verdicts; other requests end by themselves.
+func (i *input) Close(context.Context) error {
+	i.site.close()
+	return nil
+}

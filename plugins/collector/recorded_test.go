@@ -74,7 +74,7 @@ func (h *house) headers(t *testing.T, request recorded) []string {
 	t.Helper()
 	var headers []string
 	for _, header := range request.Headers {
-		switch header[0] {
+		switch http.CanonicalHeaderKey(header[0]) {
 		case "Host", "Content-Length", "Connection":
 			continue
 		case "Authorization":

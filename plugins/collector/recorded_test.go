@@ -65,7 +65,7 @@ func TestRecordedClientsAreAccepted(t *testing.T) {
 			require.Equal(t, sent, taken, "bodies are kept as sent")
 		})
 	}
-	require.Equal(t, 26, accepted)
+	require.Equal(t, 27, accepted)
 	require.Len(t, h.messages(), accepted)
 }
 

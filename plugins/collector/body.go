@@ -35,9 +35,8 @@ func (a *allowance) giveBack() {
 }
 
 // readBody reads a body whole. One that announces its length is read straight
-// into a buffer of that size; others grow theirs and pay for it as they go. The
-// buffer goes into the log's hands and cannot be used again.
-func readBody(r io.Reader, length, limit int64, take func(int64) error) ([]byte, error) {
+// into a buffer of that size; others grow theirs and pay for it as they go.
+func (b *buffers) readBody(r io.Reader, length, limit int64, take func(int64) error) ([]byte, error) {
 	if length > limit {
 		return nil, tooLarge("as sent", limit)
 	}
@@ -45,8 +44,9 @@ func readBody(r io.Reader, length, limit int64, take func(int64) error) ([]byte,
 		if err := take(length); err != nil {
 			return nil, err
 		}
-		body := make([]byte, length)
+		body := b.get(length)[:length]
 		if _, err := io.ReadFull(r, body); err != nil {
+			b.put(body)
 			return nil, unreadable(err)
 		}
 		return body, nil
@@ -55,9 +55,9 @@ func readBody(r io.Reader, length, limit int64, take func(int64) error) ([]byte,
 	if err := take(size); err != nil {
 		return nil, err
 	}
-	body := make([]byte, 0, size)
+	body := b.get(size)
 	for {
-		n, err := r.Read(body[len(body):cap(body)])
+		n, err := r.Read(body[len(body):size])
 		body = body[:len(body)+n]
 		switch {
 		case int64(len(body)) > limit:
@@ -67,13 +67,15 @@ func readBody(r io.Reader, length, limit int64, take func(int64) error) ([]byte,
 		case err != nil:
 			return nil, unreadable(err)
 		}
-		if len(body) < cap(body) {
+		if int64(len(body)) < size {
 			continue
 		}
-		grown := min(2*int64(cap(body)), limit+1)
-		if err := take(grown - int64(cap(body))); err != nil {
+		grown := min(2*size, limit+1)
+		if err := take(grown - size); err != nil {
 			return nil, err
 		}
-		body = append(make([]byte, 0, grown), body...)
+		larger := append(b.get(grown), body...)
+		b.put(body)
+		body, size = larger, grown
 	}
 }

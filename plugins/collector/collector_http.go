@@ -28,6 +28,7 @@ const (
 	cfInFlightWait  = "in_flight_wait"
 	cfAnswerTimeout = "answer_timeout"
 	cfRetryAfter    = "retry_after"
+	cfReuseBodies   = "reuse_bodies"
 	cfBatchUploads  = "batch_uploads"
 	cfBatchBytes    = "batch_bytes"
 )
@@ -104,6 +105,9 @@ func inputFields() []*service.ConfigField {
 		service.NewDurationField(cfRetryAfter).
 			Description("What Retry-After says on a 503.").
 			Default("5s").Advanced(),
+		service.NewBoolField(cfReuseBodies).
+			Description("Use the memory of a body again once its upload has been acknowledged: it spares a third of the work on large bodies. Only safe when what stands directly behind the input keeps no reference to a message after its acknowledgement, as `upload_log` does.").
+			Default(false).Advanced(),
 		service.NewIntField(cfBatchUploads).
 			Description("The most uploads handed to the stream as one batch. Only what is waiting already goes together: a batch never waits for more.").
 			Default(64).Advanced().LintRule(`root = if this < 1 { "batch_uploads must be at least 1" }`),
@@ -125,6 +129,7 @@ type doorConfig struct {
 	inFlightWait        time.Duration
 	answerTimeout       time.Duration
 	retryAfter          time.Duration
+	reuseBodies         bool
 	batchUploads        int
 	batchBytes          int64
 }
@@ -144,6 +149,7 @@ func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
 	c.inFlightWait = p.duration(cfInFlightWait)
 	c.answerTimeout = p.duration(cfAnswerTimeout)
 	c.retryAfter = p.duration(cfRetryAfter)
+	c.reuseBodies = p.flag(cfReuseBodies)
 	c.batchUploads = p.number(cfBatchUploads)
 	c.batchBytes = p.bytes(cfBatchBytes)
 	switch {
@@ -229,13 +235,13 @@ func (i *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.Ac
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
-	size := int64(taken[0].bytes)
+	size := int64(len(taken[0].body))
 more:
 	for len(taken) < i.door.config.batchUploads && size < i.door.config.batchBytes {
 		select {
 		case next := <-i.door.waiting:
 			taken = append(taken, next)
-			size += int64(next.bytes)
+			size += int64(len(next.body))
 		default:
 			break more
 		}
@@ -248,7 +254,7 @@ more:
 	return batch, func(_ context.Context, err error) error {
 		once.Do(func() {
 			for _, d := range taken {
-				d.done <- err
+				d.answer(err)
 			}
 		})
 		return nil

@@ -30,6 +30,7 @@ type door struct {
 	log       *service.Logger
 	metrics   *doorMetrics
 
+	buffers  *buffers // nil unless bodies are used again
 	inFlight *semaphore.Weighted
 	// waiting has no room of its own: whoever could send has been taken by ReadBatch.
 	waiting chan *delivery
@@ -43,8 +44,16 @@ type door struct {
 // delivery is one message on its way into the stream.
 type delivery struct {
 	message *service.Message
-	bytes   int
-	done    chan error
+	// body is given back to store with the answer, unless store is nil.
+	body  []byte
+	store *buffers
+	done  chan error
+}
+
+// answer is called once, by the stream's ack: from then on nobody reads the body.
+func (d *delivery) answer(err error) {
+	d.store.put(d.body)
+	d.done <- err
 }
 
 func newDoor(config doorConfig, res *service.Resources) *door {
@@ -56,6 +65,9 @@ func newDoor(config doorConfig, res *service.Resources) *door {
 		waiting:  make(chan *delivery),
 		stopped:  make(chan struct{}),
 		closed:   make(chan struct{}),
+	}
+	if config.reuseBodies {
+		d.buffers = new(buffers)
 	}
 	d.metrics = newDoorMetrics(res.Metrics())
 	d.inspector = newInspector()
@@ -132,10 +144,12 @@ func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, er
 	}
 	seen, err := d.inspector.inspect(kind, body, tighter(d.config.decodedBytes, who.Limits.DecodedBytes))
 	if err != nil {
+		d.buffers.put(body)
 		return nil, 0, err
 	}
+	size := len(body)
 	uploadID := message.UploadID(who.Org, who.Suite, body)
-	if err := d.deliver(d.message(&who, kind, uploadID, body), len(body)); err != nil {
+	if err := d.deliver(d.message(&who, kind, uploadID, body), body); err != nil {
 		return nil, 0, err
 	}
 	seed := testengine.SuiteSeed(who.Org, who.Suite)
@@ -144,7 +158,7 @@ func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, er
 		RunID:    testengine.RunID(seed, seen.runKeyOr(uploadID)),
 		Queued:   seen.executions,
 		SuiteURL: answer.SuiteURL(d.base(), who.Org, who.Suite),
-	}, len(body), nil
+	}, size, nil
 }
 
 func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]byte, error) {
@@ -155,7 +169,7 @@ func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]b
 	}
 	wait, cancel := context.WithTimeout(r.Context(), d.config.inFlightWait)
 	defer cancel()
-	return readBody(r.Body, r.ContentLength, tighter(d.config.bodyBytes, limits.BodyBytes), func(n int64) error {
+	return d.buffers.readBody(r.Body, r.ContentLength, tighter(d.config.bodyBytes, limits.BodyBytes), func(n int64) error {
 		if err := room.take(wait, n); err != nil {
 			return overloaded(err.Error(), d.config.retryAfter)
 		}
@@ -183,10 +197,10 @@ func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body 
 
 // deliver hands a message to ReadBatch and waits for its ack. An upload that was
 // not taken is stored nowhere; one whose ack does not come may have been.
-func (d *door) deliver(m *service.Message, size int) error {
+func (d *door) deliver(m *service.Message, body []byte) error {
 	patience := time.NewTimer(d.config.answerTimeout)
 	defer patience.Stop()
-	handed := &delivery{message: m, bytes: size, done: make(chan error, 1)}
+	handed := &delivery{message: m, body: body, store: d.buffers, done: make(chan error, 1)}
 	select {
 	case d.waiting <- handed:
 	case <-d.stopped:

@@ -109,7 +109,7 @@ func (w *suiteWatch) sendChange(organization, suite, branch string, section test
 	if section == "" {
 		section = "{}"
 	}
-	if err := w.door.deliver(w.change(organization, suite, branch, section), len(section)); err != nil {
+	if err := w.door.deliver(w.change(organization, suite, branch, section), nil); err != nil {
 		return false
 	}
 	w.memory.Detection[key] = hash

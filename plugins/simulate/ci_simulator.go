@@ -126,7 +126,7 @@ type simulatorConfig struct {
 func simulatorFromParsed(conf *service.ParsedConfig, now time.Time) (c simulatorConfig, err error) {
 	p := parser{conf: conf}
 	c.world = world.Config{
-		Seed: uint64(p.number(sfSeed)), Organization: p.text(sfOrganization), //nolint:gosec // any number is a seed
+		Seed: uint64(p.number(sfSeed)), Organization: p.text(sfOrganization),
 		Suites: p.number(sfSuites), TestsPerSuite: p.number(sfTestsPerSuite), Days: p.number(sfDays),
 		CommitsPerDay: p.number(sfCommitsPerDay), Branches: p.number(sfBranches), Jobs: p.number(sfJobs),
 		Hosts: p.number(sfHosts), Retries: p.number(sfRetries), FlakyShare: p.fraction(sfFlakyShare),

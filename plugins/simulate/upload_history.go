@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -135,7 +135,7 @@ func expandPaths(patterns []string) (paths []string, err error) {
 		if len(found) == 0 {
 			found = []string{pattern}
 		}
-		sort.Strings(found)
+		slices.Sort(found)
 		paths = append(paths, found...)
 	}
 	return paths, nil
@@ -183,5 +183,5 @@ func (p *parser) bytes(name string) int {
 	if err != nil || value < 1 || value > 1<<40 {
 		p.keep(fmt.Errorf("reading %s: %q is no size such as 4MiB", name, written))
 	}
-	return int(value) //nolint:gosec // bounded by the line above
+	return int(value)
 }

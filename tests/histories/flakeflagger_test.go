@@ -128,7 +128,7 @@ func (x *expanded) run(p flakeFlagger, run int, at time.Time, random *rand.Rand)
 			}
 			data = append(data, execution("", test.name, fails, reason, 0.01))
 		}
-		x.recording.upload(at.Add(time.Duration(attempt)*time.Minute), p.project, key, commit, fmt.Sprint(attempt), data)
+		x.recording.upload(at.Add(time.Duration(attempt)*time.Minute), p.project, key, commit, strconv.Itoa(attempt), data)
 		if tests = failed; len(failed) == 0 {
 			return
 		}

@@ -32,7 +32,7 @@ func share(mixed uint64) float64 { return float64(mixed>>11) / (1 << 53) }
 func (d *dice) bits() uint64             { return d.pcg.Uint64() }
 func (d *dice) float() float64           { return share(d.pcg.Uint64()) }
 func (d *dice) chance(p float64) bool    { return p > 0 && d.float() < p }
-func (d *dice) int(n int) int            { return int(d.pcg.Uint64() % uint64(n)) } //nolint:gosec // n > 0
+func (d *dice) int(n int) int            { return int(d.pcg.Uint64() % uint64(n)) }
 func (d *dice) between(a, b int64) int64 { return a + int64(d.float()*float64(b-a)) }
 
 // exponential returns a waiting time with the given mean.

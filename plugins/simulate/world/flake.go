@@ -95,7 +95,7 @@ func (f *flake) fails(r *run, host, attempt int, at int64, d *dice) bool {
 
 // bursting reports whether a burst covers that moment: one burst in two days.
 func (f *flake) bursting(at int64) bool {
-	chance := newDice(f.seed, uint64(at/(2*Day))) //nolint:gosec // world time is never negative
+	chance := newDice(f.seed, uint64(at/(2*Day)))
 	begin := chance.between(0, 2*Day-10*Hour)
 	length := chance.between(3*Hour, 10*Hour)
 	at %= 2 * Day

@@ -29,7 +29,7 @@ func (s *suite) newRegression() *Regression {
 	}
 	begin, count := d.int(len(s.tests)), 1+d.int(5)
 	for i := begin; i < min(begin+count, len(s.tests)); i++ {
-		b.tests = append(b.tests, int32(i)) //nolint:gosec // the number of a test
+		b.tests = append(b.tests, int32(i))
 		b.Tests = append(b.Tests, formatTest(&s.tests[i]))
 	}
 	return b

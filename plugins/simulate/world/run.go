@@ -48,7 +48,7 @@ type outcome struct {
 
 func (s *suite) newRun(branch, sha, message string, base int) *run {
 	s.builds++
-	seed := mix(s.world.config.Seed, s.index, 5, uint64(s.builds)) //nolint:gosec // counts from 1
+	seed := mix(s.world.config.Seed, s.index, 5, uint64(s.builds))
 	return &run{
 		seed: seed, number: s.builds, key: string(appendUUID(nil, newDice(seed, 1))),
 		branch: branch, sha: sha, message: message, base: base,
@@ -71,7 +71,7 @@ func (s *suite) start(r *run, at int64) {
 // finish decides what the job's tests did and writes its upload. only holds the tests of a retry.
 func (s *suite) finish(r *run, number, attempt int, only []int32, at int64) {
 	w := s.world
-	d := newDice(r.seed, 3, uint64(number), uint64(attempt)) //nolint:gosec // small numbers
+	d := newDice(r.seed, 3, uint64(number), uint64(attempt))
 	place := d.int(len(w.hosts))
 	j := &job{run: r, suite: s, host: &w.hosts[place], number: number, attempt: attempt, at: at, dice: d}
 	failed := s.decide(j, place, only)
@@ -99,13 +99,13 @@ func (s *suite) finish(r *run, number, attempt int, only []int32, at int64) {
 // decide fills the world's outcomes and returns the tests that failed in the end.
 func (s *suite) decide(j *job, place int, only []int32) (failed []int32) {
 	w := s.world
-	w.touching = w.stormsAt(int(s.index), place, j.at, w.touching[:0]) //nolint:gosec // the number of a suite
+	w.touching = w.stormsAt(int(s.index), place, j.at, w.touching[:0])
 	s.markBroken(j.run, j.host.arch)
 	w.outcomes = w.outcomes[:0]
 	list, turn := only, 0
 	if only == nil {
 		list = s.jobs[j.number]
-		turn = int(mix(j.seed, 6) % uint64(max(1, len(list)))) //nolint:gosec // an index
+		turn = int(mix(j.seed, 6) % uint64(max(1, len(list))))
 	}
 	attempts := 1
 	if s.shape.retriesInside {

@@ -53,7 +53,7 @@ func (w *World) beginStorm(at int64) {
 	case 1:
 		s.Kind, s.Share, s.Reason = stormFew, 1, pick(d, stormReasons)
 		s.suite = d.int(len(w.suites))
-		s.first, s.count = int32(d.int(w.config.TestsPerSuite)), int32(2+d.int(3)) //nolint:gosec // small numbers
+		s.first, s.count = int32(d.int(w.config.TestsPerSuite)), int32(2+d.int(3))
 	default:
 		s.Kind, s.Share, s.Reason = stormService, d.logUniform(0.05, 0.9), pick(d, stormReasons)
 		if len(w.suites) > 1 && d.chance(0.5) {

@@ -66,7 +66,7 @@ func newSuite(w *World, index int) *suite {
 		t.head = s.shape.head(s.shape, &t)
 		s.tests = append(s.tests, t)
 		job := file % len(s.jobs)
-		s.jobs[job] = append(s.jobs[job], int32(i)) //nolint:gosec // the number of a test
+		s.jobs[job] = append(s.jobs[job], int32(i))
 	}
 	s.makeFlaky()
 	return s
@@ -99,7 +99,7 @@ func (s *suite) newTest(i, file int, seen map[string]bool) test {
 // makeFlaky chooses the flaky tests, spread over the suite and over the kinds.
 func (s *suite) makeFlaky() {
 	want := int(s.world.config.FlakyShare*float64(len(s.tests)) + 0.5)
-	kind := int(s.index) //nolint:gosec // the number of a suite
+	kind := int(s.index)
 	for _, i := range s.shuffled() {
 		if want == 0 {
 			return
@@ -123,7 +123,7 @@ func (s *suite) shuffled() []int {
 
 // sha names a commit: on main by its number, elsewhere by branch and push.
 func (s *suite) sha(line, number int) string {
-	a := mix(s.world.config.Seed, s.index, 2, uint64(line), uint64(number)) //nolint:gosec // numbers from 0
+	a := mix(s.world.config.Seed, s.index, 2, uint64(line), uint64(number))
 	b := mix(a, 1)
 	return testengine.FormatID(a) + testengine.FormatID(b) + testengine.FormatID(mix(b, 1))[:8]
 }

@@ -60,7 +60,6 @@ type route struct {
 
 var routes = []route{
 	{"GET /{$}", "page", true, (*site).rootPage},
-	{"GET /{org}/suites", "page", true, (*site).rootPage},
 	{"GET " + suitePage, "page", true, (*site).suitePage},
 	{"GET " + suitePage + "/flaky", "page", true, (*site).flakyPage},
 	{"GET " + suitePage + "/tests", "page", true, (*site).testsPage},

@@ -80,7 +80,6 @@ func detectSpec() *service.ConfigSpec {
 		Field(transitionField(defaults.Transition)).
 		Field(brokenField(defaults.Broken)).
 		Field(healingField(defaults.Healing)).
-		LintRule(`root = if this.run_cap.or("30m").parse_duration() < this.run_idle.or("2m").parse_duration() { "run_cap must not be shorter than run_idle" }`).
 		Example("Detection behind an upload log",
 			"Where a log numbers the uploads, the state is rebuilt from it exactly.",
 			`

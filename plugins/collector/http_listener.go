@@ -70,7 +70,8 @@ Beside the routes of inputs it serves `+"`/live`"+` (200 as long as the process 
 			service.NewObjectField(lfTLS,
 				service.NewStringField(lfTLSCertFile).Description("The certificate chain as a PEM file. It is read again when it changes.").Default(""),
 				service.NewStringField(lfTLSKeyFile).Description("The private key as a PEM file.").Default(""),
-			).Description("Serve HTTPS. Both files are needed; leave both empty to serve plain HTTP.").Advanced(),
+			).Description("Serve HTTPS. Both files are needed; leave both empty to serve plain HTTP.").Advanced().
+				LintRule(`root = if (this.cert_file.or("") == "") != (this.key_file.or("") == "") { "tls needs cert_file and key_file" }`),
 			service.NewDurationField(lfReadHeaderTimeout).
 				Description("How long a client may take to send the header of a request before its connection is closed.").
 				Default("10s").Advanced(),
@@ -90,7 +91,6 @@ Beside the routes of inputs it serves `+"`/live`"+` (200 as long as the process 
 				Description("Size a request's header may have before it is answered 431.").
 				Default("64KiB").Advanced(),
 		).
-		LintRule(`root = if (this.tls.cert_file.or("") == "") != (this.tls.key_file.or("") == "") { "tls needs cert_file and key_file" }`).
 		Example("One port", "The front door and the pages share an address.", `
 http_listener:
   - label: listener

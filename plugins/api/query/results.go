@@ -175,7 +175,7 @@ type Run struct {
 
 // Result is pending while nothing has passed or failed, failed as soon as one
 // execution failed (even if a retry passed), passed otherwise.
-func (r *Run) Result() string {
+func (r Run) Result() string {
 	switch {
 	case r.Counts.Failed > 0:
 		return "failed"
@@ -200,7 +200,7 @@ type RunTest struct {
 }
 
 // Passed reports whether an attempt passed: the test was retried with success.
-func (t *RunTest) Passed() bool {
+func (t RunTest) Passed() bool {
 	for i := range t.Attempts {
 		if t.Attempts[i].Result == testengine.ResultPassed {
 			return true

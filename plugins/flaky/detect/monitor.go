@@ -67,8 +67,9 @@ type inquiry struct {
 	late bool
 	// same says that the line has seen this very commit before.
 	same     bool
-	deciding string // the monitor whose evidence came last
-	proved   bool   // a new signature was proven
+	deciding string  // the monitor whose evidence came last
+	proved   bool    // a new signature was proven
+	crowd    float64 // others that failed near it, as the retry monitor counts
 }
 
 func (e *Engine) namesIn(c *inquiry) *names {
@@ -171,10 +172,10 @@ func (e *Engine) judge(c *inquiry) {
 	rec, rules := c.record, &c.suite.settings.Filter
 	p := rec.belief.ProbabilityFlaky()
 	switch {
-	case rec.says != saysDetected && p >= rules.Alarm && c.deciding != "":
+	case rec.says != saysDetected && p >= rules.Alarm && c.deciding != "" && rec.streak == 0:
 		e.sayDetected(c)
 	case rec.says == saysNothing && c.deciding != "" && (p >= rules.Suspect || c.deciding == ruleRetry):
-		e.begin(rec)
+		e.begin(rec, c.at)
 		rec.says = saysSuspected
 		e.say(c, testengine.FlakySuspected, c.deciding, "")
 	case rec.says == saysSuspected && p <= rules.Recover && c.deciding == "":
@@ -185,7 +186,8 @@ func (e *Engine) judge(c *inquiry) {
 }
 
 // begin starts a new episode of flakiness.
-func (e *Engine) begin(rec *record) {
+func (e *Engine) begin(rec *record, at int64) {
+	rec.suspectedAt = uint32(at / 1000) //nolint:gosec // seconds until 2106
 	if rec.flakyEpisode < 255 {
 		rec.flakyEpisode++
 	}
@@ -194,10 +196,10 @@ func (e *Engine) begin(rec *record) {
 func (e *Engine) sayDetected(c *inquiry) {
 	rec := c.record
 	if rec.says == saysNothing {
-		e.begin(rec)
+		e.begin(rec, c.at)
 	}
 	rec.says = saysDetected
-	rec.waitingSince = 0
+	rec.waits = false
 	rec.clean, rec.cleanAtHour = 0, 0
 	if c.out != nil && c.out.full != 0 {
 		e.namesIn(c).prove(c.out.full)

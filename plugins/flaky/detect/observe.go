@@ -12,8 +12,11 @@ func observeFilter(_ *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	others := c.flips + c.fails
 	crowd, chance := 1.0, 4e-4
+	if rec.streak == 0 && rec.failedWithin(30) {
+		crowd = 20 // who broke lately breaks again: reverted, relanded
+	}
 	if others > 0 {
-		crowd, chance = 10, 4e-3*float64(min(others, 5))
+		crowd, chance = max(crowd, 10), 4e-3*float64(min(others, 5))
 	}
 	failedOnly := o.failed > 0 && o.passed == 0 && o.flags&flagMixed == 0
 	if !c.same {
@@ -33,7 +36,6 @@ func observeFilter(_ *Engine, c *inquiry) {
 		}
 	case o.flags&flagGuarded == 0:
 		rec.belief.Failed(int(o.failed), chance)
-		c.deciding = ruleFilter
 	}
 }
 
@@ -57,7 +59,7 @@ func observeTransitions(e *Engine, c *inquiry) {
 			return
 		}
 		if rec.says == saysNothing {
-			e.begin(rec)
+			e.begin(rec, c.at)
 		}
 		rec.says = saysSuspected
 		kind := testengine.FlakySuspected
@@ -84,8 +86,8 @@ func transitionScore(rec *record, rules *TransitionCount) float64 {
 	return float64(changes) / float64(rules.Window)
 }
 
-// observeBroken counts failing commits in a row. Those in a storm count half:
-// a storm seldom lasts that long, and no break is hidden for ever.
+// observeBroken counts failing commits in a row. Those in a storm count too: a
+// storm seldom lasts that long, and a break may look like one.
 func observeBroken(e *Engine, c *inquiry) {
 	o, rec, rules := c.out, c.record, &c.suite.settings.Broken
 	if o.flags&flagMixed != 0 || o.passed > 0 || o.failed == 0 {
@@ -103,9 +105,8 @@ func observeBroken(e *Engine, c *inquiry) {
 			rec.weak = min(rec.weak+1, 15)
 		}
 	}
-	firm := int(rec.streak) - int(rec.weak+1)/2
-	if rec.broken || firm < rules.Commits &&
-		!(firm >= 2 && rec.belief.ProbabilityBroken() >= rules.Posterior && rec.weak == 0) {
+	if rec.broken || int(rec.streak) < rules.Commits &&
+		!(rec.streak >= 2 && rec.belief.ProbabilityBroken() >= rules.Posterior && rec.weak == 0) {
 		return
 	}
 	rec.broken = true
@@ -182,7 +183,7 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	rec.says = saysNothing
 	rec.belief = relapse()
 	rec.failures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0
-	rec.pieces, rec.weakPieces, rec.waitingSince = 0, 0, 0
+	rec.pieces, rec.weakPieces, rec.pieceAt, rec.waits = 0, 0, 0, false
 }
 
 // arm sets the one timer of a test: the end of a wait, or of its time.
@@ -191,8 +192,8 @@ func (e *Engine) arm(key uint64, rec *record) {
 	if rec.says == saysDetected {
 		due = int64(rec.lastFailure)*1000 + e.defaults.Healing.Stale
 	}
-	if rec.waitingSince != 0 {
-		due = int64(rec.waitingSince)*1000 + e.defaults.Retry.Wait
+	if rec.waits {
+		due = int64(rec.pieceAt)*1000 + e.defaults.Retry.Wait
 	}
 	if due == 0 {
 		e.state.CancelTimer(key)
@@ -211,7 +212,7 @@ func (e *Engine) recordDue(key uint64, due int64) {
 	}
 	c := &inquiry{suite: s, key: key, record: rec, names: n, at: due}
 	switch {
-	case rec.waitingSince != 0:
+	case rec.waits:
 		e.believe(c)
 	case rec.says == saysDetected && due >= int64(rec.lastFailure)*1000+s.settings.Healing.Stale:
 		e.endEpisode(c, testengine.FlakyStale, "it has not failed for a long time, nor run often enough to be healed")

@@ -35,16 +35,18 @@ type record struct {
 	brokenEpisode uint8
 	transitions   bool // the transition count is in alarm
 
-	failures     uint16 // failing runs of the epoch
-	runs         uint32 // runs of the epoch
-	clean        uint16 // runs without failure since the last
-	cleanAtHour  uint8  // of these, at the hours the test failed at
-	hours        uint32 // hours of the day at which the test failed
-	lastFailure  uint32
-	longestGap   uint16 // between failures, in units of ten minutes
-	pieces       uint8  // own pieces of evidence
-	weakPieces   uint8
-	waitingSince uint32 // a piece of own evidence waits since then to be believed
+	failures    uint16 // failing runs of the epoch
+	runs        uint32 // runs of the epoch
+	clean       uint16 // runs without failure since the last
+	cleanAtHour uint8  // of these, at the hours the test failed at
+	hours       uint32 // hours of the day at which the test failed
+	lastFailure uint32
+	longestGap  uint16 // between failures, in units of ten minutes
+	pieces      uint8  // own pieces of evidence
+	weakPieces  uint8
+	pieceAt     uint32 // when the newest piece of evidence was counted
+	suspectedAt uint32 // when it was first spoken of in this episode
+	waits       bool   // the newest piece waits to be believed
 
 	failing [3]failing // newest commits the test failed on
 
@@ -65,7 +67,7 @@ func (r *record) append(w *wire.Writer) {
 	for _, f := range r.belief.Flaky {
 		w.F32(f)
 	}
-	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28)
+	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29)
 	w.U16(r.file)
 	w.U32(r.newest)
 	w.Byte(r.streak&15 | r.weak<<4)
@@ -83,7 +85,8 @@ func (r *record) append(w *wire.Writer) {
 	w.Byte(r.windowLength)
 	// What is mostly zero comes last and is cut off.
 	w.U64(r.window[0])
-	w.U32(r.waitingSince)
+	w.U32(r.pieceAt)
+	w.U32(r.suspectedAt)
 	for _, f := range r.failing {
 		w.U32(f.slot)
 		w.U16(f.at)
@@ -103,7 +106,7 @@ func (r *record) read(value []byte) {
 	word := b.U32()
 	r.dense, r.says = word&(1<<24-1), uint8(word>>24&3)
 	r.broken, r.transitions = word>>26&1 == 1, word>>27&1 == 1
-	r.shared = word>>28&1 == 1
+	r.shared, r.waits = word>>28&1 == 1, word>>29&1 == 1
 	r.file, r.newest = b.U16(), b.U32()
 	counts := b.Byte()
 	r.streak, r.weak = counts&15, counts>>4
@@ -117,7 +120,7 @@ func (r *record) read(value []byte) {
 	r.lastFailure = b.U32()
 	r.longestGap, r.windowLength = b.U16(), b.Byte()
 	r.window[0] = b.U64()
-	r.waitingSince = b.U32()
+	r.pieceAt, r.suspectedAt = b.U32(), b.U32()
 	for i := range r.failing {
 		r.failing[i].slot, r.failing[i].at = b.U32(), b.U16()
 	}
@@ -167,6 +170,9 @@ func (r *record) changes(n int) (toFailed, toPassed int) {
 	}
 	return toFailed, toPassed
 }
+
+// failedWithin says whether one of the newest n results was a failure.
+func (r *record) failedWithin(n int) bool { return r.window[0]&lowBits(n) != 0 }
 
 func lowBits(n int) uint64 {
 	switch {

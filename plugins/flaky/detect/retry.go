@@ -48,6 +48,7 @@ func weighRetry(e *Engine, c *inquiry) {
 	}
 	rec.belief.Mixed(factor)
 	c.deciding = ruleRetry
+	rec.pieceAt = uint32(c.at / 1000) //nolint:gosec // seconds until 2106
 	if o.full != 0 {
 		c.proved = e.namesIn(c).prove(o.full)
 	}
@@ -56,8 +57,8 @@ func weighRetry(e *Engine, c *inquiry) {
 		return
 	}
 	rec.pieces = min(rec.pieces+1, 15)
-	if rec.pieces == 1 && c.suite.settings.Retry.Wait > 0 {
-		rec.waitingSince = uint32(c.at / 1000) //nolint:gosec // seconds until 2106
+	if rec.says != saysDetected && c.suite.settings.Retry.Wait > 0 {
+		rec.waits = true
 	}
 }
 
@@ -80,25 +81,63 @@ func (e *Engine) worth(c *inquiry) float64 {
 	if o.flags&(flagLate|flagElsewhere) != 0 && (rec.broken || rec.streak > 0 && rec.newest != c.run.place) {
 		return 1 // it is failing on the line: the other result is of other code
 	}
+	near := vicinity{self: c.key, from: c.at - c.suite.settings.Storm.Window, to: c.at, notIn: c.run.key, flips: true}
+	if o.flags&flagElsewhere != 0 {
+		near.slot = c.run.slot
+	}
+	worth /= e.crowding(c)
+	worth /= e.outage(c)
+	return max(worth, 1)
+}
+
+// crowding is how much weaker a mixed result is for what failed around it.
+func (e *Engine) crowding(c *inquiry) float64 {
+	o := c.out
+	near := vicinity{self: c.key, from: c.at - c.suite.settings.Storm.Window, to: c.at, notIn: c.run.key, flips: true}
+	if o.flags&flagElsewhere != 0 {
+		near.slot = c.run.slot
+	}
 	// A failing retry hints at a break or a storm; a flip at a storm.
-	others := float64(c.flips) + .5*float64(min(c.fails, 4))
+	others := float64(c.flips) + .5*float64(min(c.fails, 4)) + float64(e.neighbours(c.scene.recent, near))
+	c.crowd = others
+	by := 1.0
 	switch {
 	case others == 0:
 	case others <= .5:
-		worth /= 2
+		by = 2
 	case others <= 1:
-		worth /= 5
+		by = 8
 	case others <= 2:
-		worth /= 8
-	case others <= 4:
-		worth /= 15
+		by = 50
 	default:
-		worth /= 40
+		by = 150
 	}
-	if o.host != 0 && e.neighbours(c.scene.recent, c.key, c.at-c.suite.settings.Storm.Window, c.at, o.host) > 0 {
-		worth /= 10
+	if o.host != 0 && e.neighbours(c.scene.recent, vicinity{self: c.key, from: c.at - sightingLifetime, to: c.at, host: o.host, mixed: true}) > 0 {
+		by *= 10
 	}
-	return max(worth, 1)
+	if others > 0 && c.at-int64(c.record.pieceAt)*1000 < 2*hour {
+		by *= 20 // the same incident as the last piece
+	}
+	return by
+}
+
+// outage is how much weaker a mixed result is when the test only failed in
+// other runs lately: then it is the end of an outage, or its beginning.
+func (e *Engine) outage(c *inquiry) float64 {
+	solid := 0
+	for i := range c.scene.recent {
+		x := &c.scene.recent[i]
+		if x.key == c.key && x.run != c.run.key && x.flags&flagMixed == 0 && x.at > c.at-3*hour {
+			solid++
+		}
+	}
+	switch {
+	case solid == 0:
+		return 1
+	case solid == 1:
+		return 10
+	}
+	return 100
 }
 
 // retract takes back a piece of evidence and, when nothing else holds it, what
@@ -113,7 +152,7 @@ func (e *Engine) retract(c *inquiry, why string) {
 		o.factor = 1
 	}
 	if rec.pieces == 0 {
-		rec.waitingSince = 0
+		rec.waits = false
 	}
 	if rec.says == saysNothing || rec.belief.ProbabilityFlaky() >= c.suite.settings.Filter.Suspect {
 		return
@@ -128,7 +167,7 @@ func (e *Engine) suspectAtOnce(key uint64, rec *record, o *outcome) {
 	if rec.says != saysNothing || rules.Disabled || e.run.failing > 3 || o.flags&(flagLate|flagElsewhere) != 0 {
 		return
 	}
-	e.begin(rec)
+	e.begin(rec, e.now)
 	rec.says = saysSuspected
 	o.flags |= flagSaid
 	likely := rec.belief
@@ -142,17 +181,17 @@ func (e *Engine) suspectAtOnce(key uint64, rec *record, o *outcome) {
 // else may have failed near it.
 func (e *Engine) believe(c *inquiry) {
 	rec := c.record
-	since := int64(rec.waitingSince) * 1000
+	since := int64(rec.pieceAt) * 1000
 	wait := c.suite.settings.Retry.Wait
-	rec.waitingSince = 0
+	rec.waits = false
 	if rec.says == saysDetected {
 		return
 	}
 	recent := e.recentOf(c.suite)
-	others := e.neighbours(recent, c.key, since-wait, since+wait, 0)
+	others := e.neighbours(recent, vicinity{self: c.key, from: since - wait, to: since + wait, flips: true})
 	for i := range recent {
-		if x := &recent[i]; x.key == c.key && x.host != 0 {
-			others += e.neighbours(recent, c.key, since-2*wait, since+wait, x.host)
+		if x := &recent[i]; x.key == c.key && x.host != 0 && others == 0 {
+			others = e.neighbours(recent, vicinity{self: c.key, from: since - sightingLifetime, to: since + wait, host: x.host, mixed: true})
 		}
 	}
 	switch {
@@ -161,6 +200,8 @@ func (e *Engine) believe(c *inquiry) {
 	case others == 1:
 		rec.belief.Mixed(worthNearAlone)
 	default:
+		// It was a storm's after all, seen too late.
+		rec.belief.Retract(worthRetry / 10)
 		return
 	}
 	c.deciding = ruleRetry

@@ -27,8 +27,9 @@ func (e *Engine) survey(s *suite, r *run, at int64) *scene {
 		if rec == nil {
 			continue
 		}
-		known := rec.says == saysDetected || rec.belief.ProbabilityFlaky() >= .5 ||
-			rec.broken || rec.streak > 0 && r.place != rec.newest
+		// Broken tests that pass again all at once are the end of an outage: they count.
+		known := rec.knownFlaky(at) ||
+			o.flags&flagMixed == 0 && (rec.broken || rec.streak > 0 && r.place != rec.newest)
 		sc.failed = append(sc.failed, i)
 		sc.records = append(sc.records, rec)
 		sc.known = append(sc.known, known)
@@ -44,6 +45,12 @@ func (e *Engine) survey(s *suite, r *run, at int64) *scene {
 	return sc
 }
 
+// knownFlaky says whether the test was flaky before whatever happens now.
+func (r *record) knownFlaky(now int64) bool {
+	return r.says != saysNothing && now-int64(r.suspectedAt)*1000 >= 2*hour &&
+		(r.says == saysDetected || r.belief.ProbabilityFlaky() >= .5)
+}
+
 // sighting is one failure as the suite remembers it for a while, to see what
 // failed near what.
 type sighting struct {
@@ -52,6 +59,8 @@ type sighting struct {
 	at        int64
 	host      uint32
 	branch    uint32
+	slot      uint32 // of the commit
+	run       uint64
 	flags     uint16
 }
 
@@ -71,7 +80,8 @@ func (e *Engine) recentOf(s *suite) []sighting {
 	list := make([]sighting, b.U16())
 	for i := range list {
 		list[i] = sighting{
-			key: b.U64(), signature: b.U64(), at: b.Int(), host: b.U32(), branch: b.U32(), flags: b.U16(),
+			key: b.U64(), signature: b.U64(), at: b.Int(), host: b.U32(), branch: b.U32(),
+			slot: b.U32(), run: b.U64(), flags: b.U16(),
 		}
 	}
 	return list
@@ -96,7 +106,8 @@ func (e *Engine) remember(s *suite, r *run, sc *scene, at int64) {
 		o.flags |= flagSighted
 		r.touch(i)
 		list = append(list, sighting{
-			key: o.key, signature: o.signature, at: at, host: o.host, branch: branchBits(r.branch), flags: o.flags,
+			key: o.key, signature: o.signature, at: at, host: o.host, branch: branchBits(r.branch),
+			slot: r.slot, run: r.key, flags: o.flags,
 		})
 	}
 	if len(list) > keptSightings {
@@ -111,35 +122,42 @@ func (e *Engine) remember(s *suite, r *run, sc *scene, at int64) {
 		w.Int(list[i].at)
 		w.U32(list[i].host)
 		w.U32(list[i].branch)
+		w.U32(list[i].slot)
+		w.U64(list[i].run)
 		w.U16(list[i].flags)
 	}
 	e.state.SetValue(keyOf(s.seed, kindRecent, 0), w.Bytes)
 }
 
-// neighbours counts the other tests seen failing in a time, on a host when one
-// is given, that are not known to be flaky: flips, or any failure on the host.
-func (e *Engine) neighbours(list []sighting, self uint64, from, to int64, host uint32) int {
+// vicinity is where to look for other tests that failed.
+type vicinity struct {
+	self     uint64
+	from, to int64
+	host     uint32 // any failure on this host counts
+	mixed    bool   // of these, only those that passed as well
+	slot     uint32 // any failure on this commit counts
+	notIn    uint64 // a run that was looked at already
+	flips    bool   // any pass and failure on one commit counts
+}
+
+// neighbours counts the other tests seen failing near a test that are not
+// known to be flaky or broken.
+func (e *Engine) neighbours(list []sighting, v vicinity) int {
 	var seen []uint64
-next:
 	for i := range list {
 		x := &list[i]
-		if x.key == self || x.at < from || x.at > to {
+		if x.key == v.self || x.at < v.from || x.at > v.to || x.run == v.notIn || contains(seen, x.key) {
 			continue
 		}
-		if host != 0 && x.host != host || host == 0 && x.flags&flagMixed == 0 {
-			continue
+		near := v.host != 0 && x.host == v.host && (!v.mixed || x.flags&flagMixed != 0) || v.slot != 0 && x.slot == v.slot || v.flips && x.flags&flagMixed != 0
+		if near {
+			seen = append(seen, x.key)
 		}
-		for _, key := range seen {
-			if key == x.key {
-				continue next
-			}
-		}
-		seen = append(seen, x.key)
 	}
 	n := 0
 	for _, key := range seen {
 		rec := e.record(key)
-		if rec != nil && rec.says != saysDetected && rec.belief.ProbabilityFlaky() < .5 && !rec.broken && rec.streak < 2 {
+		if rec != nil && !rec.knownFlaky(v.to) {
 			n++
 		}
 	}

@@ -107,6 +107,9 @@ func (w *world) attempt(b build, v int, at int64, host string, shard int, only [
 			x.Result, x.FailureReason = testengine.ResultSkipped, ""
 			why = "unknown"
 		}
+		if x.Result == testengine.ResultFailed {
+			t.causes = append(t.causes, cause{at, why, b.key})
+		}
 		list = append(list, x)
 		s := seen[t]
 		if s == nil {
@@ -141,11 +144,11 @@ func (w *world) fails(t *worldTest, b build, v int, at int64, host string, order
 		}
 		switch {
 		case s.kind == "slow":
-			return fmt.Sprintf("%s timed out after 30 s", t.name), "storm"
+			return fmt.Sprintf("%s timed out after 30 s", t.name), "slow host"
 		case s.same:
-			return "connect ECONNREFUSED 10.0.0.7:5432", "storm"
+			return "connect ECONNREFUSED 10.0.0.7:5432", s.kind
 		}
-		return fmt.Sprintf("service for %s gave %d", t.name, 500+w.rng.IntN(4)), "storm"
+		return fmt.Sprintf("service for %s gave %d", t.name, 500+w.rng.IntN(4)), s.kind
 	}
 	if b.own[t] {
 		return "expected the new thing", "own"

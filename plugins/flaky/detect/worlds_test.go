@@ -68,6 +68,13 @@ type worldTest struct {
 	failures []int64 // failing runs by its own doing that can be seen
 	evident  int     // of these, same-commit pairs or failures on the default branch
 	flips    int
+	causes   []cause // of all its failures
+}
+
+type cause struct {
+	at  int64
+	why string
+	run string
 }
 
 type span struct{ from, to int64 }

@@ -9,7 +9,7 @@ var Rates = [6]float64{.003, .01, .03, .08, .2, .4}
 // Transition probabilities per commit, and emission constants (detection rules, section 4.5).
 const (
 	breaks       = 5e-4 // healthy to broken
-	fixed        = .06  // broken to healthy
+	fixed        = .15  // broken to healthy
 	turnsFlaky   = 2e-5 // healthy to flaky
 	flakyHealed  = 2e-4 // flaky to healthy
 	flakyBroken  = 5e-4 // flaky to broken
@@ -89,7 +89,7 @@ func (s *State) Failed(attempts int, chance float64) {
 	for k := range f {
 		again = 1
 		for range attempts - 1 {
-			again *= max(Rates[k], .3)
+			again *= max(Rates[k], .1)
 		}
 		f[k] = float64(s.Flaky[k]) * Rates[k] * again
 	}

@@ -111,11 +111,14 @@ func (l *Log) readRecord(s *segment, lane int, at ref, into *Record) error {
 func (l *Log) loadIndex(s *segment, end int64) error {
 	l.mu.Unlock()
 	index := make([][]ref, len(l.lanes))
-	at, number := s.walk(l.head.Salt, segmentHead, s.first, end, false, func(at int64, f frame, _ []byte) {
+	at, number, err := s.walk(l.head.Salt, segmentHead, s.first, end, false, func(at int64, f frame, _ []byte) {
 		lane := int(f.lane) % len(index)
 		index[lane] = append(index[lane], ref{number: f.number, offset: uint32(at), length: uint32(f.size())})
 	})
 	l.mu.Lock()
+	if err != nil {
+		return err
+	}
 	if number != end {
 		return s.damaged(at, number)
 	}

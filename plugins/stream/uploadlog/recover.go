@@ -74,7 +74,11 @@ func (l *Log) openSegments() error {
 func (l *Log) lastSegment(saved checkpoint) (*segment, error) {
 	used := 0
 	for i, s := range l.segments {
-		if !s.readHead(l.head.Salt, l.head.Lanes) {
+		ok, err := s.readHead(l.head.Salt, l.head.Lanes)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
 			break
 		}
 		if i > 0 && s.sequence != l.segments[i-1].sequence+1 {
@@ -101,14 +105,13 @@ func (l *Log) lastSegment(saved checkpoint) (*segment, error) {
 
 // dropReserve removes a segment file without a head. Its sequence goes to the next that is made.
 func (l *Log) dropReserve(s *segment, used int) error {
-	if _, dirty := s.laterGroup(l.head.Salt, 0, math.MaxInt64); dirty {
-		var number int64
-		if used > 0 {
-			before := l.segments[used-1]
-			_, number = before.walk(l.head.Salt, segmentHead, before.first, math.MaxInt64, false, func(int64, frame, []byte) {})
-		}
-		if later, _ := s.laterGroup(l.head.Salt, 0, number); later {
-			return s.damaged(0, number)
+	_, dirty, err := s.laterGroup(l.head.Salt, 0, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	if dirty {
+		if err := l.requireUnsynced(s, used); err != nil {
+			return err
 		}
 	}
 	l.segments = l.segments[:used]
@@ -122,6 +125,24 @@ func (l *Log) dropReserve(s *segment, used int) error {
 		return fmt.Errorf("syncing the log folder: %w", err)
 	}
 	return nil
+}
+
+// requireUnsynced refuses when a file without a head holds more than its first group.
+func (l *Log) requireUnsynced(s *segment, used int) error {
+	var number int64
+	if used > 0 {
+		var err error
+		before := l.segments[used-1]
+		_, number, err = before.walk(l.head.Salt, segmentHead, before.first, math.MaxInt64, false, func(int64, frame, []byte) {})
+		if err != nil {
+			return err
+		}
+	}
+	later, _, err := s.laterGroup(l.head.Salt, 0, number)
+	if err == nil && later {
+		err = s.damaged(0, number)
+	}
+	return err
 }
 
 // firstSegment is that of a log without entries.
@@ -151,21 +172,27 @@ func (l *Log) recoverLast(s *segment, saved checkpoint) error {
 		return nil
 	}
 	if saved.Next > s.first && saved.Segment == s.sequence {
-		at, number := s.walk(l.head.Salt, segmentHead, s.first, saved.Next, false, func(at int64, f frame, _ []byte) { l.recovered(s, at, f) })
+		at, number, err := s.walk(l.head.Salt, segmentHead, s.first, saved.Next, false, func(at int64, f frame, _ []byte) { l.recovered(s, at, f) })
+		if err != nil {
+			return err
+		}
 		if number != saved.Next || at != saved.Offset {
 			return s.damaged(at, number)
 		}
 		s.end = at
 	}
-	at, number := s.walk(l.head.Salt, s.end, l.next, math.MaxInt64, true, func(at int64, f frame, whole []byte) {
+	at, number, err := s.walk(l.head.Salt, s.end, l.next, math.MaxInt64, true, func(at int64, f frame, whole []byte) {
 		l.recovered(s, at, f)
 		l.remember(whole, f)
 	})
-	if saved.Next > number {
-		return s.damaged(at, number)
+	if err != nil {
+		return err
 	}
-	later, dirty := s.laterGroup(l.head.Salt, at, number)
-	if later {
+	later, dirty, err := s.laterGroup(l.head.Salt, at, number)
+	if err != nil {
+		return err
+	}
+	if later || saved.Next > number {
 		return s.damaged(at, number)
 	}
 	s.end = at

@@ -3,6 +3,9 @@ package uploadlog
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
 )
 
 const (
@@ -18,6 +21,7 @@ type window struct {
 	size int
 	at   int64
 	data []byte
+	err  error // What kept it from reading; the end of the file does not.
 }
 
 // bytesAt returns up to n bytes at the place; fewer at the end of the file.
@@ -28,7 +32,10 @@ func (w *window) bytesAt(at int64, n int) []byte {
 			w.data = make([]byte, size)
 		}
 		w.data = w.data[:size]
-		read, _ := w.s.file.ReadAt(w.data, at)
+		read, err := w.s.file.ReadAt(w.data, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			w.err = fmt.Errorf("reading %s: %w", w.s.name, err)
+		}
 		w.data = w.data[:read]
 		w.at = at
 	}
@@ -39,7 +46,7 @@ func (w *window) bytesAt(at int64, n int) []byte {
 // walk calls each for every frame from the place on whose number is the next
 // one, until a place where there is none, or until the number. With verify
 // the whole frame is checked, otherwise only its head is read.
-func (s *segment) walk(salt uint32, at, number, until int64, verify bool, each func(at int64, f frame, whole []byte)) (stopped int64, next int64) {
+func (s *segment) walk(salt uint32, at, number, until int64, verify bool, each func(at int64, f frame, whole []byte)) (stopped, next int64, err error) {
 	w := window{s: s, size: hopWindow}
 	if verify {
 		w.size = scanWindow
@@ -47,33 +54,33 @@ func (s *segment) walk(salt uint32, at, number, until int64, verify bool, each f
 	for number < until {
 		f, err := readFrame(w.bytesAt(at, frameHead))
 		if err != nil || f.number != number || at+f.size() > s.capacity {
-			return at, number
+			return at, number, w.err
 		}
 		var whole []byte
 		if verify {
 			whole = w.bytesAt(at, int(f.size()))
 			if int64(len(whole)) < f.size() || !checksumMatches(salt, f, whole) {
-				return at, number
+				return at, number, w.err
 			}
 		}
 		each(at, f, whole)
 		at += f.size()
 		number++
 	}
-	return at, number
+	return at, number, nil
 }
 
 // laterGroup looks behind a place where no valid frame is for one that was
 // written after entry number had been synced. Finding one means that synced
 // bytes were lost: only the newest group can be torn. dirty says whether
 // anything but zeros lies there.
-func (s *segment) laterGroup(salt uint32, at, number int64) (found, dirty bool) {
+func (s *segment) laterGroup(salt uint32, at, number int64) (found, dirty bool, err error) {
 	magic := binary.LittleEndian.AppendUint32(nil, frameMagic)
 	w := window{s: s, size: scanWindow}
 	for {
 		data := w.bytesAt(at, scanWindow)
-		if len(data) == 0 {
-			return false, dirty
+		if len(data) == 0 || w.err != nil {
+			return false, dirty, w.err
 		}
 		dirty = dirty || !bytes.Equal(data, zeros[:len(data)])
 		for from := 0; ; {
@@ -83,12 +90,12 @@ func (s *segment) laterGroup(salt uint32, at, number int64) (found, dirty bool) 
 			}
 			from += hit
 			if s.isLaterFrame(salt, at+int64(from), number) {
-				return true, true
+				return true, true, nil
 			}
 			from++
 		}
 		if len(data) < scanWindow {
-			return false, dirty
+			return false, dirty, nil
 		}
 		at += int64(len(data) - len(magic) + 1)
 	}

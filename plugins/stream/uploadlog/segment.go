@@ -3,8 +3,10 @@ package uploadlog
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"path"
 	"strconv"
 	"strings"
@@ -84,16 +86,20 @@ func (s *segment) appendHead(to []byte, salt uint32) []byte {
 }
 
 // readHead fills the segment from its file; false means that no head was ever made durable there.
-func (s *segment) readHead(salt uint32, lanes int) bool {
+func (s *segment) readHead(salt uint32, lanes int) (ok bool, err error) {
 	head := make([]byte, segmentHead)
-	if n, _ := s.file.ReadAt(head, 0); n < segmentHead {
-		return false
+	n, err := s.file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("reading %s: %w", s.name, err)
+	}
+	if n < segmentHead {
+		return false, nil
 	}
 	if !bytes.Equal(head[:8], segmentMagic) || crc32.Update(salt, castagnoli, head[12:]) != binary.LittleEndian.Uint32(head[8:]) {
-		return false
+		return false, nil
 	}
 	if int(binary.LittleEndian.Uint32(head[12:])) != lanes || int64(binary.LittleEndian.Uint64(head[16:])) != s.sequence {
-		return false
+		return false, nil
 	}
 	s.first = int64(binary.LittleEndian.Uint64(head[24:]))
 	s.time = int64(binary.LittleEndian.Uint64(head[32:]))
@@ -106,7 +112,7 @@ func (s *segment) readHead(salt uint32, lanes int) bool {
 			bytes: int64(binary.LittleEndian.Uint64(at[16:])),
 		}
 	}
-	return true
+	return true, nil
 }
 
 // damaged is the refusal that names the place.

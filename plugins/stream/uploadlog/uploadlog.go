@@ -241,7 +241,7 @@ func (l *Log) Done(lane int, next int64, records []Record) {
 	defer l.mu.Unlock()
 	at := &l.lanes[lane]
 	for i := range records {
-		if records[i].Number >= at.cursor {
+		if records[i].Lane == lane && records[i].Number >= at.cursor && records[i].Number < next {
 			at.doneCount++
 			at.doneBytes += records[i].size()
 		}

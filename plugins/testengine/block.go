@@ -159,7 +159,7 @@ type Signature struct {
 // ExecutionName is an execution's name for ever: log id, partition, offset and
 // index in the record. A replay into another log keeps it.
 func (b *Block) ExecutionName(i int) string {
-	return b.Position.String() + "/" + strconv.Itoa(b.Executions[i].Index)
+	return b.String() + "/" + strconv.Itoa(b.Executions[i].Index)
 }
 
 // Owner returns the owner annotated for Executions[i], or "".

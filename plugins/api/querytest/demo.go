@@ -23,21 +23,21 @@ type demoTest struct {
 }
 
 var demoTests = []demoTest{
-	{scope: "Checkout payment", name: "retries a declined card once", file: "spec/checkout/payment_spec.rb", owner: "payments", seconds: 1.4, flaky: 0.22, reasons: []string{
+	{scope: "Checkout payment", name: "retries a declined card once", file: "spec/checkout/payment_spec.rb", owner: "payments", seconds: 1.4, flaky: 0.11, reasons: []string{
 		"Timeout::Error: execution expired after 5.0s waiting for gateway sandbox-3",
 		"expected status 200, got 502",
 	}},
-	{scope: "Search results", name: "orders by relevance, then by date", file: "spec/search/results_spec.rb", owner: "discovery", seconds: 0.6, flaky: 0.13, reasons: []string{
+	{scope: "Search results", name: "orders by relevance, then by date", file: "spec/search/results_spec.rb", owner: "discovery", seconds: 0.6, flaky: 0.06, reasons: []string{
 		`expected ["alpha", "beta", "gamma"], got ["alpha", "gamma", "beta"]`,
 	}},
-	{scope: "Notifications websocket", name: "delivers a message to all open tabs", file: "test/realtime/websocket_test.js", owner: "platform", seconds: 3.1, flaky: 0.17, reasons: []string{
+	{scope: "Notifications websocket", name: "delivers a message to all open tabs", file: "test/realtime/websocket_test.js", owner: "platform", seconds: 3.1, flaky: 0.08, reasons: []string{
 		"Error: socket hang up",
 		"AssertionError: expected 2 tabs to receive the message, 1 did",
 		"Error: connect ECONNREFUSED 127.0.0.1:41873",
 	}},
 	{scope: "Invoice totals", name: "adds VAT once", file: "spec/invoice_spec.rb", owner: "payments", seconds: 0.2, broken: true, reasons: []string{"expected 120.0, got 144.0"}},
-	{scope: "Session store", name: "expires idle sessions at midnight", file: "spec/session_store_spec.rb", owner: "", seconds: 0.4, flaky: 0.03, reasons: []string{"expected session to be nil, got #<Session id=77>"}},
-	{scope: "ImportJob", name: "resumes after a worker restart", file: "tests/jobs/test_import.py", owner: "data", seconds: 5.6, flaky: 0.05, reasons: []string{"sqlite3.OperationalError: database is locked"}},
+	{scope: "Session store", name: "expires idle sessions at midnight", file: "spec/session_store_spec.rb", owner: "", seconds: 0.4, flaky: 0.01, reasons: []string{"expected session to be nil, got #<Session id=77>"}},
+	{scope: "ImportJob", name: "resumes after a worker restart", file: "tests/jobs/test_import.py", owner: "data", seconds: 5.6, flaky: 0.02, reasons: []string{"sqlite3.OperationalError: database is locked"}},
 }
 
 var demoScopes = []string{"Cart", "Catalogue", "Accounts", "Webhooks", "Permissions", "Exports", "Rate limiter", "Audit log"}
@@ -85,14 +85,14 @@ func (d *demo) run(n int, at time.Time) {
 		SuiteKey: DemoSuite, ID: testengine.RunID(d.seed, key), Key: key, Branch: branch,
 		CommitSHA: fmt.Sprintf("%016x%016x%08x", d.rng.Uint64(), d.rng.Uint64(), d.rng.Uint32()),
 		URL:       "https://ci.example/acme/api/builds/" + key, Number: strconv.Itoa(5000 - n),
-		Message: []string{"Round VAT once, at the end", "Add gift cards to the cart", "Bump rack to 3.2", "Merge branch 'fix/vat-rounding'"}[n%4], CI: "buildkite",
+		Message: demoMessage(branch, n), CI: "buildkite",
 		State: query.RunFinished, FirstUploadAt: at.UnixMilli(),
 	}
 	if n == 1 {
 		r.State = query.RunRunning
 	}
 	for job, host := range []string{"c7g.2xlarge", "m6i.xlarge"} {
-		d.upload(&r, n, job, host, at.Add(time.Duration(job)*47*time.Second))
+		d.upload(&r, n, job, host, at.Add(time.Duration(job)*time.Duration(31+n%40)*time.Second))
 	}
 	r.Tests = len(d.tests)
 	d.store.RunList = append(d.store.RunList, r)
@@ -175,5 +175,18 @@ func (d *demo) problems(u *query.Upload, n, job int) {
 	}
 	if job == 0 && n%29 == 5 {
 		u.Duplicates = 1
+	}
+}
+
+func demoMessage(branch string, n int) string {
+	switch branch {
+	case "main":
+		return []string{"Merge branch 'feature/gift-cards'", "Merge branch 'fix/vat-rounding'", "Merge branch 'renovate/all'", "Release 4.18"}[n/3%4]
+	case "renovate/all":
+		return []string{"Bump rack to 3.2", "Bump puma to 7.0", "Bump pg to 1.6"}[n%3]
+	case "fix/vat-rounding":
+		return []string{"Round VAT once, at the end", "Cover reverse charge", "Use decimals for totals"}[n%3]
+	default:
+		return []string{"Add gift cards to the cart", "Show the card's balance", "Let cards expire"}[n%3]
 	}
 }

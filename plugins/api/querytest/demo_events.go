@@ -19,7 +19,7 @@ func (d *demo) events() {
 		switch {
 		case t.broken:
 			d.event(t, testengine.TestBroken, failures[len(failures)-2:], 0.97, "It passed on main until the commit before and failed on every run since, with one signature.")
-		case t.flaky > 0.1:
+		case t.flaky > 0.05:
 			d.event(t, testengine.FlakySuspected, failures[:1], 0.52, "It failed and passed on one commit.")
 			half := failures[:min(len(failures), 6)]
 			d.event(t, testengine.FlakyDetected, half, 0.93, "It failed and passed on the same commit in several runs, on more than one branch.")

@@ -77,9 +77,12 @@
       options.scales = { x: value, y: { grid: { display: false }, ticks: { autoSkip: false, callback(v) { const s = this.getLabelForValue(v); return s.length > 44 ? "…" + s.slice(-43) : s; } } } };
       return { type: "bar", options, data: { labels: data.labels, datasets: data.series.map((s, i) => ({ label: s.name, data: s.values, backgroundColor: colours[i], borderRadius: 3, maxBarThickness: 18 })) } };
     }
-    const tick = (v) => new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" }).format(v);
+    // Days are UTC days wherever the reader is; everything else is in his zone.
+    const days = data.kind === "lines" && data.labels.every((l) => l.length === 10);
+    const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: days ? "UTC" : undefined });
+    const tick = (v) => day.format(v);
     options.scales = { y: value, x: { type: "linear", grid: { display: false }, ticks: { callback: tick, maxTicksLimit: 8, maxRotation: 0 } } };
-    options.plugins.tooltip.callbacks.title = (items) => exact.format(items[0].parsed.x);
+    options.plugins.tooltip.callbacks.title = (items) => (days ? day : exact).format(items[0].parsed.x);
     if (data.kind === "lines") {
       const at = data.labels.map((l) => Date.parse(l));
       options.interaction = { mode: "nearest", axis: "x", intersect: false };

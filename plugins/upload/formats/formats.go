@@ -76,8 +76,9 @@ func Look(contentType string, body []byte, maxDepth int) (decode.Seen, error) {
 	}
 	seen, err := opened.format.look(opened.data, maxDepth)
 	for _, pair := range opened.form.Env {
-		if pair.Key == "key" && seen.RunKey == "" {
+		if pair.Key == "key" && pair.Value != "" {
 			seen.RunKey = pair.Value
+			break
 		}
 	}
 	return seen, opened.shift(err)

@@ -1,0 +1,108 @@
+package formats
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+)
+
+const formType = `multipart/form-data; boundary="x y"`
+
+func form(parts ...string) []byte {
+	var b strings.Builder
+	for i := 0; i < len(parts); i += 2 {
+		fmt.Fprintf(&b, "--x y\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n", parts[i], parts[i+1])
+	}
+	b.WriteString("--x y--\r\n")
+	return []byte(b.String())
+}
+
+func TestFormsAreReadWhateverTheirOrder(t *testing.T) {
+	tests := []struct {
+		name  string
+		parts []string
+	}{
+		{"the file first", []string{"data", `[{"name":"a"}]`, "format", "json", "run_env[key]", "k", "run_env[execution_name_prefix]", "p ", "tags[os]", "linux"}},
+		{"the file last", []string{"run_env[key]", "k", "format", "json", "run_env[execution_name_prefix]", "p ", "tags[os]", "linux", "data", `[{"name":"a"}]`}},
+		{"parts nobody knows", []string{"format", "json", "attachment", "--x", "data", `[{"name":"a"}]`, "run_env[key]", "k", "run_env[execution_name_prefix]", "p ", "tags[os]", "linux"}},
+		{"an upload in the file", []string{"format", "json", "data", `{"data":[{"name":"a"}],"run_env":{"key":"other","branch":"b"}}`, "run_env[key]", "k", "run_env[execution_name_prefix]", "p ", "tags[os]", "linux"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			body := form(test.parts...)
+			seen, err := Look(formType, body, 128)
+			require.NoError(t, err)
+			require.Equal(t, "k", seen.RunKey)
+			require.Equal(t, 1, seen.Executions)
+			result := Decode(assemble.Facts{UploadID: "up", Org: "o", Suite: "s"}, formType, body, assemble.DefaultLimits())
+			require.Equal(t, "k", result.Report.RunKey)
+			require.Equal(t, "p a", result.Blocks[0].Executions[0].Name)
+			require.Len(t, result.Blocks[0].Upload.Tags, 1)
+		})
+	}
+}
+
+func TestWhatIsRefusedSaysWhereAndWhy(t *testing.T) {
+	tests := []struct {
+		name string
+		kind string
+		body []byte
+		want string
+		is   error
+	}{
+		{"JSON", "application/json; charset=utf-8", []byte(`{"data":[{]}`), "the JSON is broken at byte 10: a key in quotes is expected", nil},
+		{"JSON in a form", formType, form("format", "json", "data", `[{]`), "the JSON is broken at byte 118: a key in quotes is expected", nil},
+		{"XML in a form", formType, form("format", "junit", "data", `<testsuite></b>`), "the XML is broken at byte 128: this end tag does not match the start tag", nil},
+		{"a form without end", formType, []byte("--x y\r\n\r\nabc"), "the multipart body is broken at byte 12: the closing boundary is missing", nil},
+		{"a form with another boundary", formType, []byte("--z\r\n"), "the multipart body is broken at byte 0: the boundary x y of the content type is not in the body", nil},
+		{"a form without data", formType, form("format", "json"), "the multipart body is broken at byte 71: it has no part named data", nil},
+		{"a form without format", formType, form("data", "[]"), "", ErrFormat},
+		{"a format nobody knows", formType, form("format", "tap", "data", "[]"), "", ErrFormat},
+		{"a content type nobody knows", "application/x-www-form-urlencoded", []byte(`{}`), "", ErrContentType},
+		{"no boundary", "multipart/form-data", form("format", "json"), "", ErrContentType},
+		{"a native format in an upload", "application/json", []byte(`{"format":"rspec-json","data":[]}`), `the JSON is broken at byte 10: format must be "json"`, nil},
+		{"an upload without data", "application/json", []byte(`{"run_env":{}}`), "the JSON is broken at byte 0: the upload has no data", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := Check(test.kind, test.body, 128)
+			require.Error(t, err)
+			if test.is != nil {
+				require.ErrorIs(t, err, test.is)
+			} else {
+				var syntax *assemble.SyntaxError
+				require.True(t, errors.As(err, &syntax))
+				require.EqualError(t, err, test.want)
+			}
+			result := Decode(assemble.Facts{UploadID: "up"}, test.kind, test.body, assemble.DefaultLimits())
+			require.True(t, result.Refused)
+			require.Empty(t, result.Blocks)
+			require.Equal(t, err.Error(), result.Report.Problems[0].Reason)
+		})
+	}
+}
+
+// What must hold: nothing panics, and Decode reads exactly what Check lets pass
+// (but for broken lines of NDJSON, which lose themselves alone).
+func FuzzForm(f *testing.F) {
+	f.Add(form("format", "json", "data", `[{"name":"a"}]`, "run_env[key]", "k"))
+	f.Add(form("format", "junit", "data", `<testsuite><testcase name="a"/></testsuite>`))
+	f.Add([]byte("--x y\nContent-Disposition: form-data; name=data\n\n{}\n--x y--"))
+	f.Add([]byte("--x y--"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		err := Check(formType, body, 128)
+		result := Decode(assemble.Facts{UploadID: "up"}, formType, body, assemble.DefaultLimits())
+		if err == nil {
+			require.False(t, result.Refused, "%q", body)
+		}
+		if result.Refused {
+			require.Error(t, err)
+		}
+		require.Equal(t, result.Report.Received, result.Report.Accepted+result.Report.Rejected)
+	})
+}

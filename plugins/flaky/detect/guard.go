@@ -78,7 +78,7 @@ func (e *Engine) guardSignatures(s *suite, r *run, sc *scene, at int64) string {
 		switch {
 		case tests >= rules.SignatureTests:
 			why = fmt.Sprintf("signature: %d tests failed with one message", tests)
-		case branches >= rules.Branches && tests+others >= rules.SignatureTests:
+		case !quickFlip(o) && branches >= rules.Branches && tests+others >= rules.SignatureTests:
 			why = fmt.Sprintf("branches: %d branches failed with one message", branches)
 		default:
 			continue
@@ -87,6 +87,12 @@ func (e *Engine) guardSignatures(s *suite, r *run, sc *scene, at int64) string {
 		r.touch(i)
 	}
 	return why
+}
+
+// quickFlip says whether the test passed in the same run within minutes: what
+// fails on every branch for a while does not.
+func quickFlip(o *outcome) bool {
+	return o.flags&flagMixed != 0 && o.flags&(flagLate|flagElsewhere) == 0
 }
 
 // spread counts the branches that a message was seen on since a time, this one

@@ -36,6 +36,9 @@ func weighRetry(e *Engine, c *inquiry) {
 	}
 	o.flags |= flagFlipped
 	o.factor = float32(factor)
+	if Trace != nil {
+		Trace(c.at, e.namesIn(c).test, "factor", factor, "guarded", o.flags&flagGuarded != 0, "flags", o.flags, "crowd", c.crowd, "flips", c.flips, "fails", c.fails, "p", rec.belief.ProbabilityFlaky(), "b", rec.belief.ProbabilityBroken(), "host", o.host, c.run.storm)
+	}
 	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {
 		rec.streak, rec.weak = 0, 0 // its failure was taken for the whole story
 	}
@@ -87,7 +90,7 @@ func (e *Engine) worth(c *inquiry) float64 {
 	}
 	worth /= e.crowding(c)
 	worth /= e.outage(c)
-	return max(worth, 1)
+	return max(worth, 2)
 }
 
 // crowding is how much weaker a mixed result is for what failed around it.
@@ -98,7 +101,12 @@ func (e *Engine) crowding(c *inquiry) float64 {
 		near.slot = c.run.slot
 	}
 	// A failing retry hints at a break or a storm; a flip at a storm.
-	others := float64(c.flips) + .5*float64(min(c.fails, 4)) + float64(e.neighbours(c.scene.recent, near))
+	others := float64(c.flips) + .5*float64(min(e.neighbours(c.scene.recent, near), 2))
+	if c.run.follows {
+		others += .5 * float64(min(c.fails, 4))
+	} else {
+		others += .25 * float64(min(c.fails, 4)) // branches are where work fails
+	}
 	c.crowd = others
 	by := 1.0
 	switch {
@@ -124,12 +132,19 @@ func (e *Engine) crowding(c *inquiry) float64 {
 // outage is how much weaker a mixed result is when the test only failed in
 // other runs lately: then it is the end of an outage, or its beginning.
 func (e *Engine) outage(c *inquiry) float64 {
-	solid := 0
+	solid, before := 0, false
 	for i := range c.scene.recent {
 		x := &c.scene.recent[i]
-		if x.key == c.key && x.run != c.run.key && x.flags&flagMixed == 0 && x.at > c.at-3*hour {
+		switch {
+		case x.key != c.key || x.run == c.run.key || x.at <= c.at-3*hour:
+		case x.flags&flagMixed != 0:
+			before = before || solid == 0
+		default:
 			solid++
 		}
+	}
+	if before {
+		return 1 // it came and went before
 	}
 	switch {
 	case solid == 0:

@@ -45,6 +45,15 @@ func (e *Engine) survey(s *suite, r *run, at int64) *scene {
 	return sc
 }
 
+// amend tells of a test that was seen failing what its run showed since.
+func amend(list []sighting, o *outcome, run uint64) {
+	for i := range list {
+		if list[i].key == o.key && list[i].run == run {
+			list[i].flags = o.flags
+		}
+	}
+}
+
 // knownFlaky says whether the test was flaky before whatever happens now.
 func (r *record) knownFlaky(now int64) bool {
 	return r.says != saysNothing && now-int64(r.suspectedAt)*1000 >= 2*hour &&
@@ -99,7 +108,11 @@ func (e *Engine) remember(s *suite, r *run, sc *scene, at int64) {
 	added := 0
 	for _, i := range sc.failed {
 		o := &r.outcomes[i]
-		if o.flags&flagSighted != 0 || added == sightingsPerRun {
+		if o.flags&flagSighted != 0 {
+			amend(list, o, r.key)
+			continue
+		}
+		if added == sightingsPerRun {
 			continue
 		}
 		added++

@@ -1,0 +1,4 @@
+package detect
+
+// Trace is for debugging.
+var Trace func(at int64, test uint64, args ...any)

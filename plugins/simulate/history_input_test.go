@@ -134,6 +134,8 @@ func TestFilesThatCannotBeReadAreRefused(t *testing.T) {
 	h := newTestHistory(t, "paths: [ /does/not/exist ]")
 	require.ErrorContains(t, h.Connect(t.Context()), "/does/not/exist")
 
+	require.ErrorContains(t, checkPaths([]string{"-", "/does/not/exist"}), "/does/not/exist")
+
 	conf, err := historySpec().ParseYAML(`paths: [ "" ]`, nil)
 	require.NoError(t, err)
 	_, err = historyFromParsed(conf)

@@ -3,6 +3,7 @@ package simulate
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -27,6 +28,9 @@ func init() {
 	service.MustRegisterBatchInput("upload_history", historySpec(),
 		func(conf *service.ParsedConfig, res *service.Resources) (service.BatchInput, error) {
 			config, err := historyFromParsed(conf)
+			if err == nil {
+				err = checkPaths(config.paths)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -139,6 +143,19 @@ func expandPaths(patterns []string) (paths []string, err error) {
 		paths = append(paths, found...)
 	}
 	return paths, nil
+}
+
+// checkPaths refuses at the start, before anything is read, what is not there.
+func checkPaths(paths []string) error {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("looking for the history: %w", err)
+		}
+	}
+	return nil
 }
 
 // parser reads fields and keeps the first error.

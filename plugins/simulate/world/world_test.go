@@ -103,7 +103,7 @@ func TestTheTruthIsWhatTheUploadsSay(t *testing.T) {
 	require.NoError(t, err)
 	failures, executions := map[string]int{}, map[string]int{}
 	count := 0
-	for count < 2500 {
+	for count < 1500 {
 		upload := w.Next()
 		count++
 		seed := testengine.SuiteSeed("local", upload.Suite)

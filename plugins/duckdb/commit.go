@@ -54,9 +54,10 @@ func (s *store) writeNames(ctx context.Context, p rows.Pending) error {
 	if err != nil {
 		return err
 	}
-	for number, mode := range p.Modes {
-		if err := s.exec(ctx, "UPDATE suites SET tags_mode = ? WHERE number = ?", uint8(mode), number); err != nil {
-			return fmt.Errorf("changing how a suite's tags are stored: %w", err)
+	for number, change := range p.Changed {
+		err := s.exec(ctx, "UPDATE suites SET default_branch = ?, tags_mode = ? WHERE number = ?", text(change.DefaultBranch), uint8(change.Mode), number)
+		if err != nil {
+			return fmt.Errorf("changing a suite: %w", err)
 		}
 	}
 	err = appendAll(s, "tests", p.Tests, func(r rows.Test) []value {

@@ -10,7 +10,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/duckdb/slicesql"
 )
 
-//var _ query.Store = (*Database)(nil)
+var _ query.Store = (*Database)(nil)
 
 // reader is one question: a connection pool and a context that ends in time.
 type reader struct {
@@ -105,3 +105,6 @@ func inSuites(column string, scope slicesql.Scope) string {
 	}
 	return column + " IN (" + strings.Join(words, ", ") + ")"
 }
+
+// allSuites is the scope of questions about everything.
+var allSuites = slicesql.Scope{}

@@ -70,6 +70,9 @@ func (d *Database) TagKeys(ctx context.Context, suite query.SuiteKey, within que
 
 // TagValues lists values of a key, the most used first (query.Store).
 func (d *Database) TagValues(ctx context.Context, suite query.SuiteKey, key, prefix string, limit int) (values []string, err error) {
+	if key == query.KeyDay || key == query.KeyHour {
+		return nil, nil
+	}
 	table, err := d.Slice(ctx, query.Slice{
 		SuiteKey: suite, Measures: []query.Measure{query.Executions}, By: []string{key}, Limit: limit,
 		Filter: query.Filter{{Key: key, Value: prefix, Match: query.MatchPrefix}, {Key: key, Not: true}},

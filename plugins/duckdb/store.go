@@ -128,7 +128,7 @@ func (s *store) load(ctx context.Context, tagSets int) (*rows.Names, rows.Marks,
 		into  []any
 		take  func()
 	}{
-		{`SELECT number, org, suite, tags_mode FROM suites`, []any{&suite.Number, &suite.Org, &suite.Name, &suite.Mode},
+		{`SELECT number, org, suite, default_branch, tags_mode FROM suites`, []any{&suite.Number, &suite.Org, &suite.Name, &suite.DefaultBranch, &suite.Mode},
 			func() { names.LoadSuite(suite) }},
 		{`SELECT number, id, place_hash FROM tests ORDER BY number`, []any{&test.number, &test.id, &test.place},
 			func() { names.LoadTest(test.number, test.id, test.place) }},

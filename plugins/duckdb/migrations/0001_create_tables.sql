@@ -12,7 +12,7 @@ COMMENT ON TABLE suites IS 'The suites that have reported. The output duckdb wri
 COMMENT ON COLUMN suites.number IS 'The suite''s number in this database; no meaning elsewhere.';
 COMMENT ON COLUMN suites.org IS 'The organisation, as in suites.yaml.';
 COMMENT ON COLUMN suites.suite IS 'The suite''s name within its organisation.';
-COMMENT ON COLUMN suites.default_branch IS 'The default branch at the suite''s first record, empty when none was named.';
+COMMENT ON COLUMN suites.default_branch IS 'The newest default branch, empty when none was named.';
 COMMENT ON COLUMN suites.first_seen IS 'Log time (UTC) of the suite''s first record.';
 COMMENT ON COLUMN suites.tags_mode IS '0: tag_sets hold all tags. 1: they hold executions'' own tags, since the upload''s made too many sets. 2: as 1, and further sets lie in execution_tags.';
 

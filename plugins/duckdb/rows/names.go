@@ -24,15 +24,16 @@ type Names struct {
 	newSuites []Suite
 	newTests  []Test
 	newSets   []TagSet
-	newModes  map[uint32]TagsMode
+	changed   map[uint32]SuiteChange
 	moved     map[uint32]Place
 }
 
 type suiteKey struct{ org, suite string }
 
 type suiteState struct {
-	number uint32
-	mode   TagsMode
+	number        uint32
+	mode          TagsMode
+	defaultBranch string
 	// sets counts the suite's sets by kind: own, whole.
 	sets [2]int
 }
@@ -50,13 +51,13 @@ func NewNames(limit int) *Names {
 		limit: limit, suites: map[suiteKey]*suiteState{}, tests: newTestIndex(),
 		sets: map[setKey]uint32{}, memo: map[uint64]uint32{},
 		nextSet: 1, nextUpload: 1, nextVerdict: 1,
-		newModes: map[uint32]TagsMode{}, moved: map[uint32]Place{},
+		changed: map[uint32]SuiteChange{}, moved: map[uint32]Place{},
 	}
 }
 
 // LoadSuite takes in a suite that is in the database.
 func (n *Names) LoadSuite(s Suite) {
-	n.suites[suiteKey{s.Org, s.Name}] = &suiteState{number: s.Number, mode: s.Mode}
+	n.suites[suiteKey{s.Org, s.Name}] = &suiteState{number: s.Number, mode: s.Mode, defaultBranch: s.DefaultBranch}
 }
 
 // LoadTest takes in a test that is in the database. Tests come in order of number.
@@ -83,17 +84,23 @@ func (n *Names) Tests() int { return len(n.tests.ids) - 1 }
 
 // Pending is what must be in the database before rows that use it.
 type Pending struct {
-	Suites []Suite
-	Tests  []Test
-	Sets   []TagSet
-	Modes  map[uint32]TagsMode
-	Moved  map[uint32]Place
+	Suites  []Suite
+	Tests   []Test
+	Sets    []TagSet
+	Changed map[uint32]SuiteChange
+	Moved   map[uint32]Place
+}
+
+// SuiteChange is what may change of a suite.
+type SuiteChange struct {
+	DefaultBranch string
+	Mode          TagsMode
 }
 
 // Pending returns what is not in the database yet. Moved tests may wait: what
 // is forgotten of them is found again with their next execution.
 func (n *Names) Pending() Pending {
-	return Pending{Suites: n.newSuites, Tests: n.newTests, Sets: n.newSets, Modes: n.newModes, Moved: n.moved}
+	return Pending{Suites: n.newSuites, Tests: n.newTests, Sets: n.newSets, Changed: n.changed, Moved: n.moved}
 }
 
 // Stored says that what Pending returned is committed; moved says whether its
@@ -103,7 +110,7 @@ func (n *Names) Stored(moved bool) {
 	clear(n.newTests)
 	clear(n.newSets)
 	n.newSuites, n.newTests, n.newSets = n.newSuites[:0], n.newTests[:0], n.newSets[:0]
-	clear(n.newModes)
+	clear(n.changed)
 	if moved {
 		clear(n.moved)
 	}
@@ -112,15 +119,23 @@ func (n *Names) Stored(moved bool) {
 func (n *Names) suite(org, suite, defaultBranch string, time int64) *suiteState {
 	key := suiteKey{org, suite}
 	if s, ok := n.suites[key]; ok {
+		if defaultBranch != "" && defaultBranch != s.defaultBranch {
+			s.defaultBranch = strings.Clone(defaultBranch)
+			n.change(s)
+		}
 		return s
 	}
-	s := &suiteState{number: uint32(len(n.suites)) + 1}
+	s := &suiteState{number: uint32(len(n.suites)) + 1, defaultBranch: strings.Clone(defaultBranch)}
 	n.suites[suiteKey{strings.Clone(org), strings.Clone(suite)}] = s
 	n.newSuites = append(n.newSuites, Suite{
 		Number: s.number, Org: strings.Clone(org), Name: strings.Clone(suite),
 		DefaultBranch: strings.Clone(defaultBranch), FirstSeen: time,
 	})
 	return s
+}
+
+func (n *Names) change(s *suiteState) {
+	n.changed[s.number] = SuiteChange{DefaultBranch: s.defaultBranch, Mode: s.mode}
 }
 
 func (n *Names) test(e *testengine.Execution, owner string, suite uint32, time int64) uint32 {

@@ -151,7 +151,7 @@ func (t *blockTags) resolve(own, annotated []testengine.Tag) (number uint32, ok 
 			return spilled, true
 		}
 		t.suite.mode++
-		n.newModes[t.suite.number] = t.suite.mode
+		n.change(t.suite)
 		return 0, false
 	}
 	number = n.nextSet

@@ -75,7 +75,7 @@ func (b *builder) place(key string) place {
 	case query.KeyResult:
 		return place{value: resultName("f.result"), group: "f.result", name: resultName("%s")}
 	case query.KeySuite:
-		return place{value: suiteName("f.suite"), group: "f.suite", name: suiteName("%s")}
+		return place{value: suiteName("f.suite"), group: suiteName("f.suite"), name: "%s"} // two organisations may have one name
 	case query.KeyDay:
 		return place{group: "date_trunc('day', f.time)", name: "strftime(%s, '%%Y-%%m-%%d')"}
 	case query.KeyHour:

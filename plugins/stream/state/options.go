@@ -1,5 +1,7 @@
 package state
 
+import "time"
+
 // Options say where and how a Store keeps its files.
 type Options struct {
 	// Dir is the folder; one process holds it (lock).
@@ -12,14 +14,18 @@ type Options struct {
 	Keep int
 	// MergeBytes is how many bytes of deltas may lie beside the base before they are merged into it.
 	MergeBytes int64
+	// Now is the clock by which snapshots are measured; nothing else depends on it.
+	Now func() time.Time
+	// Snapshotted is told of every partition's snapshot.
+	Snapshotted func(took time.Duration, err error)
 	// Warn is told what was repaired, one sentence each; nil is silent.
 	Warn func(text string)
 }
 
 const (
-	defaultSegmentBytes = 64 << 20
+	defaultSegmentBytes = 16 << 20
 	defaultKeep         = 3
-	defaultMergeBytes   = 64 << 20
+	defaultMergeBytes   = 16 << 20
 )
 
 func (o Options) withDefaults() Options {
@@ -31,6 +37,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MergeBytes <= 0 {
 		o.MergeBytes = defaultMergeBytes
+	}
+	if o.Now == nil {
+		o.Now = func() time.Time { return time.Time{} }
+	}
+	if o.Snapshotted == nil {
+		o.Snapshotted = func(time.Duration, error) {}
 	}
 	if o.Warn == nil {
 		o.Warn = func(string) {}

@@ -15,6 +15,15 @@ func (p *partition) snapshot(ctx context.Context) error {
 	if err != nil || sealed == nil {
 		return err
 	}
+	options := p.store.options
+	start := options.Now()
+	err = p.secure(ctx, sealed, next, before)
+	options.Snapshotted(options.Now().Sub(start), err)
+	return err
+}
+
+// secure is the part of a snapshot that takes time.
+func (p *partition) secure(ctx context.Context, sealed chain, next, before int64) error {
 	d, dir := p.folder.disk, p.folder.dir
 	if err := d.SyncDir(dir); err != nil {
 		return p.failSync(err)

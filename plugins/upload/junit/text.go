@@ -32,7 +32,7 @@ const maxEntity = 16
 // length of the reference, 0 when it is none.
 func entity(text []byte) (r rune, size int) {
 	end := bytes.IndexByte(text[:min(len(text), maxEntity)], ';')
-	if end < 2 {
+	if end < 2 || text[0] != '&' {
 		return 0, 0
 	}
 	switch name := string(text[1:end]); name {
@@ -77,26 +77,35 @@ func plainText(text []byte, raw bool) string {
 	if clean(text, raw) {
 		return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // bodies are never changed once they are decoded
 	}
-	var b strings.Builder
-	b.Grow(len(text))
+	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); {
-		if text[i] == '&' && !raw {
-			r, size := entity(text[i:])
-			b.WriteRune(r)
-			i += size
-			continue
+		run := i
+		for i < len(text) && plainByte(text[i], raw) {
+			i++
 		}
-		r, size := utf8.DecodeRune(text[i:])
+		out = append(out, text[run:i]...)
+		if i == len(text) {
+			break
+		}
+		r, size := entity(text[i:])
+		if raw || size == 0 {
+			r, size = utf8.DecodeRune(text[i:])
+		}
 		i += size
-		if r == '\r' {
+		if r == '\r' && text[i-1] == '\r' {
 			if i < len(text) && text[i] == '\n' {
 				continue
 			}
 			r = '\n'
 		}
-		b.WriteRune(cleanRune(r))
+		out = utf8.AppendRune(out, cleanRune(r))
 	}
-	return b.String()
+	return unsafe.String(unsafe.SliceData(out), len(out)) //nolint:gosec // nobody else has these bytes
+}
+
+// plainByte is a byte that stays as it is.
+func plainByte(c byte, raw bool) bool {
+	return c >= ' ' && c < utf8.RuneSelf && (raw || c != '&') || c == '\n' || c == '\t'
 }
 
 func clean(text []byte, raw bool) bool {

@@ -100,7 +100,7 @@ func withAnnotations(block *testengine.Block, found map[int][]testengine.Tag) *t
 		all[i] = tags
 	}
 	for i, tags := range found {
-		all[i] = tags
+		all[i] = merged(slices.Clone(all[i]), tags)
 	}
 	annotations.Executions = all
 	out.Annotations = &annotations

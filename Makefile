@@ -29,7 +29,9 @@ run: build ## Builds and starts pipelines/quickstart.yaml.
 
 .PHONY: demo
 demo: build ## The same, fed by a simulator of CI traffic.
-	$(BIN) run -o config/service.yaml pipelines/demo.yaml
+	$(BIN) run -o config/service.yaml --set 'input.broker.inputs.-.ci_simulator.listener=listener' \
+		--set 'input.broker.inputs.2.label=simulator' \
+		--set "input.broker.inputs.2.ci_simulator.position_file=$${TESTENGINE_DATA:-./data}/simulator.json" pipelines/quickstart.yaml
 
 .PHONY: test
 test: services build ## Installs what tests need and runs them, with the race detector on our packages.

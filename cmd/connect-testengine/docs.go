@@ -32,7 +32,7 @@ var capabilities = []capability{
 	{"duckdb", []component{{"resource", "duckdb_database"}, {"output", "duckdb"}}},
 	{"enrich", []component{{"processor", "execution_enrich"}}},
 	{"flaky", []component{{"processor", "flaky_detect"}}},
-	{"simulate", []component{{"input", "ci_simulator"}, {"input", "upload_history"}}},
+	{"simulate", []component{{"input", "ci_simulator"}, {"input", "upload_history"}, {"output", "ndjson_file"}}},
 	{"stream", []component{{"buffer", "upload_log"}, {"input", "upload_log"}, {"resource", "testengine_state"}}},
 	{"upload", []component{{"processor", "upload_decode"}, {"processor", "for_each_execution"}}},
 }

@@ -21,7 +21,7 @@ var ours = map[string][]string{
 	"input":     {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history"},
 	"buffer":    {"upload_log"},
 	"processor": {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect"},
-	"output":    {"duckdb"},
+	"output":    {"duckdb", "ndjson_file"},
 }
 
 var resources = []string{"http_listener", "testengine_state", "duckdb_database"}

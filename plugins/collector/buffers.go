@@ -16,7 +16,7 @@ func (b *buffers) get(n int64) []byte {
 	if b == nil {
 		return make([]byte, 0, n)
 	}
-	class := bits.Len64(uint64(max(n, 1) - 1)) //nolint:gosec // sizes are not negative
+	class := bits.Len64(uint64(max(n, 1) - 1))
 	if kept, ok := b.classes[class].Get().(*[]byte); ok {
 		return (*kept)[:0]
 	}

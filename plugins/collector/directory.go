@@ -19,7 +19,8 @@ type directory struct {
 	now   func() time.Time
 	table atomic.Pointer[tenant.Table]
 
-	stamp fileStamp
+	// stamp is of the file as it was read, seen as it was last looked at.
+	stamp, seen fileStamp
 }
 
 // fileStamp tells one state of a file from the next.
@@ -55,16 +56,29 @@ func (d *directory) Lookup(token string) (tenant.Tenant, error) {
 // Suites returns all suites.
 func (d *directory) Suites() []tenant.Suite { return d.table.Load().Suites() }
 
-// reload reads the file again when it has changed. A broken file leaves the
+// errGone keeps the tenants when the file is on its way from one place to another.
+var errGone = errors.New("it is gone or empty; to have no suites at all write suites: []")
+
+// reload reads the file again when it has changed and has then stayed the same
+// from one look to the next: nobody is writing it. A broken file leaves the
 // tenants as they were.
 func (d *directory) reload() (changed bool, err error) {
-	if d.file == "" || stampOf(d.file) == d.stamp {
+	if d.file == "" {
 		return false, nil
 	}
-	if err := d.load(); err != nil {
-		return false, err
+	now := stampOf(d.file)
+	settled := now == d.seen
+	d.seen = now
+	if !settled || now == d.stamp {
+		return false, nil
 	}
-	return true, nil
+	if now.missing || now.size == 0 {
+		d.stamp = now
+		err = fmt.Errorf("reading suites: %s: %w", d.file, errGone)
+	} else {
+		err = d.load()
+	}
+	return err == nil, err
 }
 
 func (d *directory) load() error {

@@ -36,6 +36,7 @@ type door struct {
 	waiting chan *delivery
 
 	connected           atomic.Bool
+	complained          atomic.Int64 // unix seconds
 	stopOnce, closeOnce sync.Once
 	stopped             chan struct{} // nothing is taken any more
 	closed              chan struct{} // no ack will come any more
@@ -221,10 +222,19 @@ func (d *door) deliver(m *service.Message, body []byte) error {
 		err = context.DeadlineExceeded
 	}
 	if err != nil {
-		d.log.Warnf("Upload was not stored, the client is told to send it again: %v", err)
+		d.complain(err)
 		return notStored(d.config.retryAfter)
 	}
 	return nil
+}
+
+// complain says at most once a second why uploads are sent back: a full disk
+// refuses thousands of them.
+func (d *door) complain(err error) {
+	now := d.now().Unix()
+	if last := d.complained.Load(); last != now && d.complained.CompareAndSwap(last, now) {
+		d.log.Warnf("Nothing was stored of what came in, clients are told to send it again: %v", err)
+	}
 }
 
 func tighter(limit, own int64) int64 {

@@ -151,18 +151,42 @@ func (h *house) send(t *testing.T, body io.Reader, headers ...string) reply {
 
 func (h *house) request(t *testing.T, method, path string, body io.Reader, headers ...string) reply {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, h.url()+path, body)
+	answer, err := h.try(t.Context(), method, path, body, headers...)
 	require.NoError(t, err)
+	return answer
+}
+
+// try is request for goroutines of a test.
+func (h *house) try(ctx context.Context, method, path string, body io.Reader, headers ...string) (reply, error) {
+	request, err := http.NewRequestWithContext(ctx, method, h.url()+path, body)
+	if err != nil {
+		return reply{}, err
+	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
-	require.NoError(t, err)
+	if err != nil {
+		return reply{}, err
+	}
 	defer func() { _ = response.Body.Close() }()
 	answered, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return reply{response.StatusCode, response.Header, string(answered)}
+	return reply{response.StatusCode, response.Header, string(answered)}, err
+}
+
+// inBackground uploads while the test goes on.
+func (h *house) inBackground(ctx context.Context, body []byte) <-chan reply {
+	answers := make(chan reply, 1)
+	go func() {
+		answer, err := h.try(ctx, http.MethodPost, "/v1/uploads", bytes.NewReader(body),
+			"Authorization", "Token "+writeToken, "Content-Type", "application/json")
+		if err != nil {
+			answer.body = err.Error()
+		}
+		answers <- answer
+	}()
+	return answers
 }
 
 // upload sends a JSON body with the writing token.

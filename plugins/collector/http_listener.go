@@ -10,6 +10,7 @@
 //	testengine_upload_in_flight_bytes      bytes those requests hold
 //	testengine_upload_latency_ns           from the header to the answer, accepted uploads only
 //	testengine_tenant_reloads_total{result}   readings of the suites file: loaded, broken
+//	testengine_suites_file_broken          1 while the suites file is refused and older tenants count
 package collector
 
 import (
@@ -176,5 +177,5 @@ func (p *parser) bytes(path ...string) int64 {
 	if err != nil && written != "" {
 		p.keep(fmt.Errorf("reading %s: %q is no size such as 32MiB", path[len(path)-1], written))
 	}
-	return int64(min(value, 1<<62)) //nolint:gosec // bounded by the line itself
+	return int64(min(value, 1<<62))
 }

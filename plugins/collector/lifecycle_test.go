@@ -109,19 +109,18 @@ func TestStoppingAnswersEverybody(t *testing.T) {
 		return nil
 	}
 	h.mu.Unlock()
-	answers := make(chan reply, 2)
-	go func() { answers <- h.upload(t, body(oneExecution)) }()
+	first := h.inBackground(t.Context(), body(oneExecution))
 	<-entered
-	go func() { answers <- h.upload(t, body("")) }()
+	second := h.inBackground(t.Context(), body(""))
 	require.Eventually(t, func() bool { return h.input.door.metrics.open.Load() == 2 }, time.Second, time.Millisecond)
 
 	h.stop()
-	waiting := <-answers
+	waiting := <-second
 	require.Equal(t, 503, waiting.status, "what the stream has not taken is sent back at once")
 	require.Contains(t, waiting.message(t), "shutting down")
 	require.Equal(t, 503, h.request(t, http.MethodGet, "/ready", nil).status)
 	close(release)
-	require.Equal(t, 202, (<-answers).status, "what it has taken gets its ack")
+	require.Equal(t, 202, (<-first).status, "what it has taken gets its ack")
 }
 
 func TestAnUploadThatIsNeverAckedIsSentBack(t *testing.T) {
@@ -136,8 +135,7 @@ func TestAnUploadThatIsNeverAckedIsSentBack(t *testing.T) {
 			return nil
 		}
 		h.mu.Unlock()
-		answers := make(chan reply, 1)
-		go func() { answers <- h.upload(t, body(oneExecution)) }()
+		answers := h.inBackground(t.Context(), body(oneExecution))
 		<-entered
 		require.NoError(t, h.input.Close(context.Background()))
 		answer := <-answers

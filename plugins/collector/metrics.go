@@ -12,6 +12,7 @@ type doorMetrics struct {
 	uploads       map[string]func(int64)
 	bytes         *service.MetricCounter
 	reloads       *service.MetricCounter
+	brokenFile    *service.MetricGauge
 	latency       *service.MetricTimer
 	requests      *service.MetricGauge
 	inFlightBytes *service.MetricGauge
@@ -25,6 +26,7 @@ func newDoorMetrics(m *service.Metrics) *doorMetrics {
 		uploads:       make(map[string]func(int64), len(results)),
 		bytes:         m.NewCounter("testengine_upload_bytes_total"),
 		reloads:       m.NewCounter("testengine_tenant_reloads_total", "result"),
+		brokenFile:    m.NewGauge("testengine_suites_file_broken"),
 		latency:       m.NewTimer("testengine_upload_latency_ns"),
 		requests:      m.NewGauge("testengine_uploads_in_flight"),
 		inFlightBytes: m.NewGauge("testengine_upload_in_flight_bytes"),

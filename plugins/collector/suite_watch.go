@@ -65,9 +65,11 @@ func (w *suiteWatch) follow() {
 		switch {
 		case err != nil:
 			w.door.metrics.reloads.Incr(1, "broken")
+			w.door.metrics.brokenFile.Set(1)
 			w.door.log.Errorf("The suites file is broken, the tenants stay as they were: %v", err)
 		case changed:
 			w.door.metrics.reloads.Incr(1, "loaded")
+			w.door.metrics.brokenFile.Set(0)
 			w.door.log.Infof("The suites file has changed: %d suites", len(w.directory.Suites()))
 		}
 		if changed || !sent {
@@ -126,7 +128,7 @@ func (w *suiteWatch) sendChange(organization, suite, branch string, section test
 func (w *suiteWatch) change(organization, suite, branch string, section testengine.RawJSON) *service.Message {
 	now := w.door.now().UnixMilli()
 	// The moment is part of the id, so that going back to an earlier section is a change too.
-	seed := testengine.HashUint(testengine.Hash(testengine.SuiteSeed(organization, suite), changeDetection), uint64(now)) //nolint:gosec // any bits do
+	seed := testengine.HashUint(testengine.Hash(testengine.SuiteSeed(organization, suite), changeDetection), uint64(now))
 	value := &testengine.Change{
 		ID:    "change_" + testengine.FormatID(testengine.Hash(seed, string(section))),
 		Org:   organization,

@@ -37,7 +37,7 @@ func AddSuite(file string, suite NewSuite) (token string, err error) {
 		return "", fmt.Errorf("adding a suite: %q is not ORG/SUITE with letters, digits, dots, dashes and underscores",
 			suite.Organization+"/"+suite.Suite)
 	}
-	raw, err := os.ReadFile(file) //nolint:gosec // the file the user names
+	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		raw, err = []byte(suitesHeader), nil
 	}

@@ -238,7 +238,7 @@ func bytesInto(target *int64, field string) func(*yaml.Node) error {
 		if err != nil || size > 1<<40 {
 			return atLine(n, field, fmt.Sprintf("%q is no size such as 32MiB", n.Value))
 		}
-		*target = int64(size) //nolint:gosec // bounded by the line above
+		*target = int64(size)
 		return nil
 	}
 }

@@ -125,9 +125,15 @@ func TestTokensReloadAndABrokenFileChangesNothing(t *testing.T) {
 	}
 	require.Equal(t, 202, status(writeToken))
 	require.NoError(t, os.WriteFile(h.suites, []byte("suites: [{organization: acme"), 0o600))
+	for range 20 { // looks at the file go on meanwhile
+		require.Equal(t, 202, status(writeToken))
+	}
+	require.Equal(t, 202, status(writeToken), "a broken file leaves the tokens as they were")
+	require.NoError(t, os.WriteFile(h.suites, nil, 0o600))
+	require.NoError(t, os.Remove(h.suites))
 	fresh, err := AddSuite(h.data+".yaml", NewSuite{"acme", "new", "main", []string{"write"}})
 	require.NoError(t, err)
-	require.Equal(t, 202, status(writeToken), "a broken file leaves the tokens as they were")
+	require.Equal(t, 202, status(writeToken), "so does a file that is gone")
 
 	require.NoError(t, os.Rename(h.data+".yaml", h.suites))
 	require.Eventually(t, func() bool { return status(fresh) == 202 }, 5*time.Second, 5*time.Millisecond)

@@ -70,6 +70,9 @@ func (s *site) verdictStream(c *call) error {
 	if err := f.write("retry: 2000\n\n"); err != nil {
 		return nil //nolint:nilerr // the reader has gone
 	}
+	if err := f.sendVerdicts(); err != nil {
+		return nil //nolint:nilerr // the reader has gone
+	}
 	f.run(changed)
 	return nil
 }
@@ -150,9 +153,21 @@ func (f *follower) pause() bool {
 	return false
 }
 
-// send writes the verdicts behind the last one. A store that cannot answer now
-// is asked again at the next commit.
+// send writes what was committed.
 func (f *follower) send() error {
+	if err := f.sendVerdicts(); err != nil {
+		return err
+	}
+	if f.site.now().Sub(f.toldAt) >= changedInterval {
+		return f.tellChanged()
+	}
+	f.pending = true
+	return nil
+}
+
+// sendVerdicts writes the verdicts behind the last one. A store that cannot
+// answer now is asked again at the next commit.
+func (f *follower) sendVerdicts() error {
 	for {
 		list, err := f.site.store.Verdicts(f.call.ctx, query.VerdictQuery{SuiteKey: f.call.key, After: f.after, Limit: maxVerdicts})
 		if err != nil {
@@ -169,14 +184,9 @@ func (f *follower) send() error {
 			f.after = list[i].ID
 		}
 		if len(list) < maxVerdicts {
-			break
+			return nil
 		}
 	}
-	if f.site.now().Sub(f.toldAt) >= changedInterval {
-		return f.tellChanged()
-	}
-	f.pending = true
-	return nil
 }
 
 func (f *follower) tellChanged() error {

@@ -130,6 +130,7 @@ func readHealing(root *reader, s *detect.Settings) error {
 	r.float(&s.Healing.Factor, fieldFactor)
 	r.integer(&s.Healing.MinRuns, fieldMinRuns)
 	r.integer(&s.Healing.MaxRuns, fieldMaxRuns)
+	r.duration(&s.Healing.Quiet, fieldQuiet)
 	r.float(&s.Healing.Gap, fieldGap)
 	r.duration(&s.Healing.Stale, fieldStale)
 	return r.err

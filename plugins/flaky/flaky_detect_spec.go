@@ -45,6 +45,7 @@ const (
 	fieldPosterior      = "posterior"
 	fieldMinRuns        = "min_runs"
 	fieldMaxRuns        = "max_runs"
+	fieldQuiet          = "quiet"
 	fieldGap            = "gap"
 	fieldStale          = "stale"
 )
@@ -173,6 +174,7 @@ func healingField(d detect.Healing) *service.ConfigField {
 			Description("The clean runs needed are this divided by the failure rate seen."),
 		service.NewIntField(fieldMinRuns).Default(d.MinRuns).Description("Never fewer clean runs than this."),
 		service.NewIntField(fieldMaxRuns).Default(d.MaxRuns).Description("Never more clean runs than this."),
+		service.NewDurationField(fieldQuiet).Default("168h").Description("The least time without a failure."),
 		service.NewFloatField(fieldGap).Default(d.Gap).
 			Description("How many times the longest gap between two failures must pass without one."),
 		service.NewDurationField(fieldStale).Default("720h").

@@ -94,13 +94,6 @@ func TestDebugSlow(t *testing.T) {
 					fmt.Print("      ", line)
 				}
 			}
-			lines := 0
-			for _, x := range said {
-				if w.testOf(x) == tt && int64(x.Time) <= until && lines < 12 {
-					lines++
-					fmt.Printf("   said %d %s %s %s p %.2f weight %v others %v crowd %v\n", (int64(x.Time)-worldStart)/60_000, x.Type, x.Rule.ID, x.Variant, x.Probability, x.Evidence.Numbers["weight"], x.Evidence.Numbers["others_failing"], x.Evidence.Numbers["crowd"])
-				}
-			}
 		}
 	}
 }

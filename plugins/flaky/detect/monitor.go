@@ -83,8 +83,11 @@ func (e *Engine) namesIn(c *inquiry) *names {
 func (e *Engine) weigh(s *suite, r *run, sc *scene, n int, at int64) {
 	o := &r.outcomes[sc.failed[n]]
 	c := &inquiry{
-		suite: s, run: r, out: o, key: o.key, record: sc.records[n], at: at, scene: sc,
+		suite: s, run: r, out: o, key: o.key, at: at, scene: sc,
 		flips: sc.flips, fails: sc.fails,
+	}
+	if c.record = e.record(o.key); c.record == nil {
+		return
 	}
 	if !sc.known[n] {
 		if o.flags&flagMixed != 0 {
@@ -172,7 +175,7 @@ func (e *Engine) judge(c *inquiry) {
 	rec, rules := c.record, &c.suite.settings.Filter
 	p := rec.belief.ProbabilityFlaky()
 	switch {
-	case rec.says != saysDetected && p >= rules.Alarm && c.deciding != "" && rec.streak == 0:
+	case rec.says != saysDetected && p >= rules.Alarm && (c.deciding == ruleRetry || c.deciding != "" && rec.streak == 0):
 		e.sayDetected(c)
 	case rec.says == saysNothing && c.deciding != "" && (p >= rules.Suspect || c.deciding == ruleRetry):
 		e.begin(rec, c.at)

@@ -12,7 +12,7 @@ func observeFilter(_ *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	others := c.flips + c.fails
 	crowd, chance := 1.0, 4e-4
-	if rec.streak == 0 && rec.failedWithin(30) {
+	if rec.streak == 0 && rec.broke && rec.failedWithin(30) {
 		crowd = 20 // who broke lately breaks again: reverted, relanded
 	}
 	if others > 0 {
@@ -27,6 +27,7 @@ func observeFilter(_ *Engine, c *inquiry) {
 	}
 	switch {
 	case o.flags&flagMixed != 0:
+		rec.broke = false
 	case o.failed == 0:
 		before := rec.belief.ProbabilityFlaky()
 		rec.belief.Passed()
@@ -36,6 +37,7 @@ func observeFilter(_ *Engine, c *inquiry) {
 		}
 	case o.flags&flagGuarded == 0:
 		rec.belief.Failed(int(o.failed), chance)
+		rec.broke = o.failed > 1 || c.same || rec.streak > 0
 	}
 }
 
@@ -140,6 +142,9 @@ func hourOf(at int64) int { return int(at / hour % 24) }
 func observeHealing(e *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	rec.runs = min(rec.runs+1, 65535)
+	if o.failed > 0 {
+		rec.lineFailures = min(rec.lineFailures, 65534) + 1
+	}
 	if o.failed > 0 || o.flags&flagMixed != 0 {
 		return
 	}
@@ -158,7 +163,7 @@ func observeHealing(e *Engine, c *inquiry) {
 
 // cleanRuns is how many clean runs make a relapse unlikely at the rate seen.
 func (r *record) cleanRuns(rules *Healing) int {
-	rate := float64(r.failures+1) / float64(r.runs+20)
+	rate := float64(r.lineFailures+1) / float64(r.runs+20)
 	return min(max(int(rules.Factor/rate), rules.MinRuns), rules.MaxRuns)
 }
 
@@ -169,7 +174,7 @@ func (r *record) healed(now int64, rules *Healing) bool {
 		return false
 	}
 	quiet := now - int64(r.lastFailure)*1000
-	if float64(quiet) <= rules.Gap*float64(r.longestGap)*600_000 {
+	if quiet < rules.Quiet || float64(quiet) <= rules.Gap*float64(r.longestGap)*600_000 {
 		return false
 	}
 	return bits.OnesCount32(r.hours) > 8 || int(r.cleanAtHour) >= rules.MinRuns
@@ -182,7 +187,7 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	e.say(c, kind, ruleHealing, why)
 	rec.says = saysNothing
 	rec.belief = relapse()
-	rec.failures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0
+	rec.failures, rec.lineFailures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0, 0
 	rec.pieces, rec.weakPieces, rec.pieceAt, rec.waits = 0, 0, 0, false
 }
 

@@ -35,18 +35,20 @@ type record struct {
 	brokenEpisode uint8
 	transitions   bool // the transition count is in alarm
 
-	failures    uint16 // failing runs of the epoch
-	runs        uint32 // runs of the epoch
-	clean       uint16 // runs without failure since the last
-	cleanAtHour uint8  // of these, at the hours the test failed at
-	hours       uint32 // hours of the day at which the test failed
-	lastFailure uint32
-	longestGap  uint16 // between failures, in units of ten minutes
-	pieces      uint8  // own pieces of evidence
-	weakPieces  uint8
-	pieceAt     uint32 // when the newest piece of evidence was counted
-	suspectedAt uint32 // when it was first spoken of in this episode
-	waits       bool   // the newest piece waits to be believed
+	failures     uint16 // failing runs of the epoch
+	lineFailures uint16 // of these, on the line
+	runs         uint32 // runs of the epoch
+	clean        uint16 // runs without failure since the last
+	cleanAtHour  uint8  // of these, at the hours the test failed at
+	hours        uint32 // hours of the day at which the test failed
+	lastFailure  uint32
+	longestGap   uint16 // between failures, in units of ten minutes
+	pieces       uint8  // own pieces of evidence
+	weakPieces   uint8
+	pieceAt      uint32 // when the newest piece of evidence was counted
+	suspectedAt  uint32 // when it was first spoken of in this episode
+	waits        bool   // the newest piece waits to be believed
+	broke        bool   // it last failed as a break does: retries, or the next commit, failed too
 
 	failing [3]failing // newest commits the test failed on
 
@@ -67,7 +69,7 @@ func (r *record) append(w *wire.Writer) {
 	for _, f := range r.belief.Flaky {
 		w.F32(f)
 	}
-	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29)
+	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30)
 	w.U16(r.file)
 	w.U32(r.newest)
 	w.Byte(r.streak&15 | r.weak<<4)
@@ -75,6 +77,7 @@ func (r *record) append(w *wire.Writer) {
 	w.Byte(r.brokenEpisode)
 	w.Byte(r.pieces&15 | r.weakPieces<<4)
 	w.U16(r.failures)
+	w.U16(r.lineFailures)
 	w.U16(uint16(min(r.runs, 65535))) //nolint:gosec // capped
 	w.U16(r.clean)
 	w.Byte(r.cleanAtHour)
@@ -106,14 +109,14 @@ func (r *record) read(value []byte) {
 	word := b.U32()
 	r.dense, r.says = word&(1<<24-1), uint8(word>>24&3)
 	r.broken, r.transitions = word>>26&1 == 1, word>>27&1 == 1
-	r.shared, r.waits = word>>28&1 == 1, word>>29&1 == 1
+	r.shared, r.waits, r.broke = word>>28&1 == 1, word>>29&1 == 1, word>>30&1 == 1
 	r.file, r.newest = b.U16(), b.U32()
 	counts := b.Byte()
 	r.streak, r.weak = counts&15, counts>>4
 	r.flakyEpisode, r.brokenEpisode = b.Byte(), b.Byte()
 	counts = b.Byte()
 	r.pieces, r.weakPieces = counts&15, counts>>4
-	r.failures, r.runs, r.clean = b.U16(), uint32(b.U16()), b.U16()
+	r.failures, r.lineFailures, r.runs, r.clean = b.U16(), b.U16(), uint32(b.U16()), b.U16()
 	r.cleanAtHour = b.Byte()
 	r.hours = uint32(b.Byte())
 	r.hours |= uint32(b.U16()) << 8

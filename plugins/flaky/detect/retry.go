@@ -37,7 +37,7 @@ func weighRetry(e *Engine, c *inquiry) {
 	o.flags |= flagFlipped
 	o.factor = float32(factor)
 	if Trace != nil {
-		Trace(c.at, e.namesIn(c).test, "factor", factor, "guarded", o.flags&flagGuarded != 0, "flags", o.flags, "crowd", c.crowd, "flips", c.flips, "fails", c.fails, "p", rec.belief.ProbabilityFlaky(), "b", rec.belief.ProbabilityBroken(), "host", o.host, c.run.storm)
+		Trace(c.at, e.namesIn(c).test, int(factor), "guarded", o.flags&flagGuarded != 0, "flags", o.flags, "crowd", c.crowd, c.flips, c.fails, "p", round(rec.belief.ProbabilityFlaky()), c.run.storm)
 	}
 	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {
 		rec.streak, rec.weak = 0, 0 // its failure was taken for the whole story
@@ -50,6 +50,7 @@ func weighRetry(e *Engine, c *inquiry) {
 		return
 	}
 	rec.belief.Mixed(factor)
+	e.tellSiblings(c, factor)
 	c.deciding = ruleRetry
 	rec.pieceAt = uint32(c.at / 1000) //nolint:gosec // seconds until 2106
 	if o.full != 0 {
@@ -120,10 +121,16 @@ func (e *Engine) crowding(c *inquiry) float64 {
 	default:
 		by = 150
 	}
-	if o.host != 0 && e.neighbours(c.scene.recent, vicinity{self: c.key, from: c.at - sightingLifetime, to: c.at, host: o.host, mixed: true}) > 0 {
-		by *= 10
+	if o.host != 0 {
+		switch e.neighbours(c.scene.recent, vicinity{self: c.key, from: c.at - 3*hour, to: c.at, host: o.host, mixed: true}) {
+		case 0:
+		case 1:
+			by *= 3
+		default:
+			by *= 10
+		}
 	}
-	if others > 0 && c.at-int64(c.record.pieceAt)*1000 < 2*hour {
+	if others >= 1 && c.at-int64(c.record.pieceAt)*1000 < 2*hour {
 		by *= 20 // the same incident as the last piece
 	}
 	return by
@@ -136,7 +143,7 @@ func (e *Engine) outage(c *inquiry) float64 {
 	for i := range c.scene.recent {
 		x := &c.scene.recent[i]
 		switch {
-		case x.key != c.key || x.run == c.run.key || x.at <= c.at-3*hour:
+		case x.key != c.key || x.run == c.run.key || x.at <= c.at-3*hour || x.slot == c.run.slot && x.slot != 0:
 		case x.flags&flagMixed != 0:
 			before = before || solid == 0
 		default:

@@ -57,7 +57,7 @@ func amend(list []sighting, o *outcome, run uint64) {
 // knownFlaky says whether the test was flaky before whatever happens now.
 func (r *record) knownFlaky(now int64) bool {
 	return r.says != saysNothing && now-int64(r.suspectedAt)*1000 >= 2*hour &&
-		(r.says == saysDetected || r.belief.ProbabilityFlaky() >= .5)
+		(r.says == saysDetected || r.belief.ProbabilityFlaky() >= .3)
 }
 
 // sighting is one failure as the suite remembers it for a while, to see what

@@ -115,6 +115,7 @@ func (w *world) score(b *scoreboard, said []*testengine.Verdict) {
 		case testengine.FlakyHealed:
 			if t.kind != "" && int64(v.Time) < t.to && len(t.failures) > 0 && t.failures[len(t.failures)-1] > int64(v.Time) {
 				b.recoveries++
+				b.why["recovered "+t.kind]++
 			}
 		case testengine.TestBroken:
 			broken[t] = append(broken[t], v)

@@ -105,6 +105,8 @@ type Healing struct {
 	Factor  float64 `json:"factor"`
 	MinRuns int     `json:"min_runs"`
 	MaxRuns int     `json:"max_runs"`
+	// Quiet is the least time without a failure.
+	Quiet int64 `json:"quiet_ms"`
 	// Gap is how many times the longest gap between failures must pass without one.
 	Gap   float64 `json:"gap"`
 	Stale int64   `json:"stale_ms"`
@@ -126,7 +128,7 @@ func DefaultSettings() Settings {
 		Filter:     ThreeStateFilter{Alarm: .95, Recover: .05, Suspect: .2},
 		Transition: TransitionCount{Window: 100, Alarm: .05, Recover: .01, Transitions: "both"},
 		Broken:     BrokenTest{Commits: 3, Posterior: .9},
-		Healing:    Healing{Factor: 4.6, MinRuns: 20, MaxRuns: 600, Gap: 2, Stale: 30 * day},
+		Healing:    Healing{Factor: 4.6, MinRuns: 20, MaxRuns: 600, Gap: 2, Quiet: 7 * day, Stale: 30 * day},
 	}
 }
 

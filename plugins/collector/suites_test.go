@@ -218,3 +218,47 @@ func TestQuickstart(t *testing.T) {
 	require.Equal(t, 202, send(third, "te_mine"))
 	require.Equal(t, 401, send(third, token), "a token that is set stands instead of the one that was made")
 }
+
+func TestAFileIsReadOnceItHasSettled(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "suites.yaml")
+	token, err := AddSuite(file, NewSuite{"acme", "api", "main", []string{"write"}})
+	require.NoError(t, err)
+	d, err := newDirectory(file, nil, time.Now)
+	require.NoError(t, err)
+	look := func(changed bool, says string) {
+		t.Helper()
+		got, err := d.reload()
+		require.Equal(t, changed, got)
+		if says == "" {
+			require.NoError(t, err)
+			return
+		}
+		require.ErrorContains(t, err, says)
+		_, err = d.Lookup(token)
+		require.NoError(t, err, "the tenants stay")
+	}
+	look(false, "")
+	look(false, "")
+	_, err = AddSuite(file, NewSuite{"acme", "web", "main", []string{"write"}})
+	require.NoError(t, err)
+	look(false, "") // it may still be being written
+	look(true, "")
+	require.Len(t, d.Suites(), 2)
+	for _, test := range []struct{ content, says string }{
+		{"suites: [{organization: acme}]", "line 1: suite: it must not be empty"},
+		{"suites: [", "reading YAML"},
+		{"", "it is gone or empty"},
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(test.content), 0o600))
+		look(false, "")
+		look(false, test.says)
+		look(false, "") // said once
+	}
+	require.NoError(t, os.Remove(file))
+	look(false, "")
+	look(false, "it is gone or empty")
+	require.NoError(t, os.WriteFile(file, []byte("suites: []\n"), 0o600))
+	look(false, "")
+	look(true, "")
+	require.Empty(t, d.Suites())
+}

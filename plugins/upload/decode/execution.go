@@ -19,7 +19,11 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 		if i = r.field(key, from, value, e); i < 0 {
 			return -1
 		}
-		i, more = r.comma(i, '}')
+		if i+1 < len(r.b) && r.b[i] == ',' && r.b[i+1] == '"' {
+			i++
+			continue
+		}
+		i, more = r.commaOrEnd(i, '}')
 	}
 	return i
 }
@@ -156,7 +160,11 @@ func (r *reader) history(i int, e *testengine.Execution) int {
 		if key == fieldDuration {
 			r.duration(value, i, e)
 		}
-		if i, more = r.comma(i, '}'); i < 0 {
+		if i+1 < len(r.b) && r.b[i] == ',' && r.b[i+1] == '"' {
+			i++
+			continue
+		}
+		if i, more = r.commaOrEnd(i, '}'); i < 0 {
 			return -1
 		}
 	}

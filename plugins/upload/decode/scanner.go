@@ -3,6 +3,7 @@ package decode
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
@@ -91,43 +92,64 @@ func plain(b []byte, i int) int {
 // stringEnd returns the index of the quote that closes the string whose opening
 // quote stands before i, and whether the string has escapes.
 func (s *scanner) stringEnd(i int) (end int, escaped bool) {
-	b := s.b
+	b, start := s.b, i
 	var passed uint64
 	for i+16 <= len(b) {
 		words := b[i : i+16 : i+16]
 		w := binary.LittleEndian.Uint64(words)
 		passed |= w
-		if marks := special(w); marks != 0 {
-			return s.closed(i+bits.TrailingZeros64(marks)>>3, passed)
+		marks := special(w)
+		if marks == 0 {
+			i += 8
+			w = binary.LittleEndian.Uint64(words[8:])
+			passed |= w
+			if marks = special(w); marks == 0 {
+				i += 8
+				continue
+			}
 		}
-		w = binary.LittleEndian.Uint64(words[8:])
-		passed |= w
-		if marks := special(w); marks != 0 {
-			return s.closed(i+8+bits.TrailingZeros64(marks)>>3, passed)
+		at := bits.TrailingZeros64(marks) &^ 7
+		i += at >> 3
+		if byte(w>>at) == '"' && passed&highs == 0 {
+			return i, false
 		}
-		i += 16
+		return s.carefully(start, i)
 	}
-	return s.closed(plain(b, i), highs)
+	return s.carefully(start, plain(b, i))
 }
 
-// closed stands at the first special byte of a string. The words that were
-// passed tell whether it may hold more than ASCII.
-func (s *scanner) closed(i int, passed uint64) (end int, escaped bool) {
-	if passed&highs != 0 {
+// carefully ends a string that holds more than ASCII, an escape, or a mistake;
+// it stands at the first special byte.
+func (s *scanner) carefully(start, i int) (end int, escaped bool) {
+	if i > len(s.b) {
+		i = len(s.b)
+	}
+	if !ascii(s.b[start:i]) {
 		s.high = true
 	}
-	if uint(i) < uint(len(s.b)) && s.b[i] == '"' {
+	if i < len(s.b) && s.b[i] == '"' {
 		return i, false
 	}
 	return s.escapedEnd(i), true
 }
 
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *scanner) escapedEnd(i int) int {
-	s.high = true
-	b := s.b
+	b, start := s.b, i
 	for i < len(b) {
 		switch c := b[i]; {
 		case c == '"':
+			if !ascii(b[start:i]) {
+				s.high = true
+			}
 			return i
 		case c < ' ':
 			return s.fail(i, "a control character stands in a string")

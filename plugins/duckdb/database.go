@@ -47,6 +47,7 @@ type Database struct {
 
 	queue   chan *request
 	queries chan struct{} // one token a question
+	broken  chan error    // an error after which the database must be opened anew
 
 	// current is replaced when DuckDB gives itself up and is opened anew.
 	current atomic.Pointer[sql.DB]
@@ -63,7 +64,7 @@ func newDatabase(conf settings, log *service.Logger) *Database {
 	ctx, stop := context.WithCancel(context.Background())
 	d := &Database{
 		conf: conf, log: log, stop: stop,
-		opened: make(chan struct{}), queue: make(chan *request), queries: make(chan struct{}, conf.queries),
+		opened: make(chan struct{}), queue: make(chan *request), queries: make(chan struct{}, conf.queries), broken: make(chan error, 1),
 		followed: make(chan struct{}), beforeCommit: func() error { return nil },
 	}
 	d.running.Go(func() { d.run(ctx) })

@@ -38,13 +38,25 @@ func (d *Database) ask(ctx context.Context, question func(reader) error) error {
 	}
 	db := d.current.Load()
 	if db == nil {
+		d.complain(query.ErrNotReady)
 		return query.ErrNotReady
 	}
 	err := question(reader{ctx, db})
+	if err != nil && isFatal(err) {
+		d.complain(err)
+	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// complain makes the writer open the database anew if it needs that.
+func (d *Database) complain(err error) {
+	select {
+	case d.broken <- err:
+	default:
+	}
 }
 
 // each calls take for every row, read into the given places.

@@ -34,7 +34,7 @@ const runsSelect = `WITH r AS (
 		arg_max(event, generation * 2 + (event = 'closed')::INTEGER) AS event,
 		coalesce(arg_max(storm, generation) FILTER (WHERE event = 'closed'), '') AS storm
 	FROM run_events GROUP BY suite, run
-), a AS (
+), a AS MATERIALIZED (
 	SELECT
 		r.*, coalesce(e.storm, '') AS storm,
 		CASE
@@ -46,7 +46,7 @@ const runsSelect = `WITH r AS (
 SELECT
 	s.org, s.suite, a.run_id, a.run_key, a.branch, a.commit_sha, a.url, a.build_number, a.message, a.ci, a.running,
 	epoch_ms(a.first_upload), epoch_ms(a.last_upload), a.uploads, a.passed, a.failed, a.skipped, a.pending, a.unknown, a.storm,
-	count(*) OVER ()
+	(SELECT count(*) FROM a WHERE %s)
 FROM a JOIN suites s ON s.number = a.suite
 WHERE %s
 ORDER BY a.first_upload DESC, a.first_number DESC`
@@ -55,7 +55,7 @@ func (r reader) runs(uploads, conditions, rest string, args []any) (list []query
 	var run query.Run
 	var running bool
 	c := &run.Counts
-	err = r.each(fmt.Sprintf(runsSelect, uploads, closeAfterMillis, conditions)+rest, args, []any{
+	err = r.each(fmt.Sprintf(runsSelect, uploads, closeAfterMillis, conditions, conditions)+rest, args, []any{
 		&run.Org, &run.Suite, &run.ID, &run.Key, &run.Branch, &run.CommitSHA, &run.URL, &run.Number, &run.Message, &run.CI, &running,
 		&run.FirstUploadAt, &run.LastUploadAt, &run.Uploads, &c.Passed, &c.Failed, &c.Skipped, &c.Pending, &c.Unknown, &run.Storm, &total,
 	}, func() error {
@@ -156,17 +156,16 @@ func (d *Database) RunFailures(ctx context.Context, suite query.SuiteKey, id str
 		if err != nil || !ok {
 			return err
 		}
-		failed := `SELECT test, count(*) OVER () FROM (` + runTests(scope) + `) WHERE failed ORDER BY passed, first_place`
+		failed := ` FROM (` + runTests(scope) + `) WHERE failed`
+		if err := r.one("SELECT count(*)"+failed, []any{id}, &page.Total); err != nil {
+			return err
+		}
 		var number uint32
 		var order []uint32
-		into := []any{&number, &page.Total}
-		err = r.each(failed+paging(p), []any{id}, into, func() error {
+		err = r.each("SELECT test"+failed+" ORDER BY passed, first_place"+paging(p), []any{id}, []any{&number}, func() error {
 			order = append(order, number)
 			return nil
 		})
-		if err == nil && len(order) == 0 && p.Offset() > 0 {
-			err = r.each(failed+"\nLIMIT 1", []any{id}, into, func() error { return nil })
-		}
 		if err != nil || len(order) == 0 {
 			return err
 		}

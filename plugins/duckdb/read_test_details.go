@@ -98,9 +98,8 @@ FROM executions_fact WHERE test %s AND %s GROUP BY test`, recentResults, in, inS
 
 func (r reader) testFailures(scope slicesql.Scope, in string, place map[uint32]*query.Test) error {
 	pick := fmt.Sprintf(`SELECT e.* FROM executions_fact e JOIN (
-	SELECT upload, idx FROM failures WHERE test %s AND result = 2 AND %s
-	QUALIFY row_number() OVER (PARTITION BY test ORDER BY upload DESC, idx DESC) <= %d
-) l ON l.upload = e.upload AND l.idx = e.idx WHERE e.test %s`, in, inSuites("suite", scope), recentFailures, in)
+	SELECT unnest(max(upload::UBIGINT * 4294967296 + idx, %d)) AS place FROM failures WHERE test %s AND result = 2 AND %s GROUP BY test
+) l ON l.place >> 32 = e.upload AND l.place & 4294967295 = e.idx WHERE e.test %s`, recentFailures, in, inSuites("suite", scope), in)
 	return r.executions(pick, "f.upload DESC, f.idx DESC", nil, func(test uint32, e query.Execution) error {
 		t := place[test]
 		t.Failures = append(t.Failures, e)

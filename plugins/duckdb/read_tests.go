@@ -68,20 +68,18 @@ func (r reader) pickTests(scope slicesql.Scope, q *query.TestQuery) (order []uin
 			join = "\nJOIN (" + counts.SQL + ") c ON c.test = t.number"
 		}
 	}
-	from := stateCTE(scope) + `SELECT t.number, count(*) OVER ()
-FROM tests t
+	from := `FROM tests t
 LEFT JOIN st ON st.test_id = t.id AND st.suite = t.suite
 LEFT JOIN (SELECT test, max(time) AS last_failure FROM failures WHERE result = 2 AND ` + inSuites("suite", scope) + ` GROUP BY test) lf ON lf.test = t.number` +
-		join + "\nWHERE " + inSuites("t.suite", scope) + p.testConditions(q) + "\nORDER BY " + testOrder(q)
+		join + "\nWHERE " + inSuites("t.suite", scope) + p.testConditions(q)
+	if err = r.one(stateCTE(scope)+"SELECT count(*) "+from, p.args, &total); err != nil {
+		return nil, 0, err
+	}
 	var number uint32
-	into := []any{&number, &total}
-	err = r.each(from+paging(q.Paging), p.args, into, func() error {
+	err = r.each(stateCTE(scope)+"SELECT t.number "+from+"\nORDER BY "+testOrder(q)+paging(q.Paging), p.args, []any{&number}, func() error {
 		order = append(order, number)
 		return nil
 	})
-	if err == nil && len(order) == 0 && q.Paging.Offset() > 0 {
-		err = r.each(from+"\nLIMIT 1", p.args, into, func() error { return nil })
-	}
 	return order, total, err
 }
 

@@ -12,19 +12,19 @@ import (
 const uploadsSelect = `SELECT
 	u.log_id, u.partition_number, u.record_offset, u.id, s.org, s.suite, u.run_id, u.run_key, u.format, u.collector, u.branch, u.commit_sha,
 	epoch_ms(u.received_at), epoch_ms(u.time), u.bytes, u.received, u.accepted, u.rejected, u.without_result, u.suite_errors,
-	coalesce(u.problems, ''), coalesce(u.problem_counts, ''), coalesce(c.n, 0), count(*) OVER ()
+	coalesce(u.problems, ''), coalesce(u.problem_counts, ''), coalesce(c.n, 0)
 FROM uploads u
 JOIN suites s ON s.number = u.suite
 LEFT JOIN (SELECT suite, id, count(*) AS n FROM uploads WHERE duplicate GROUP BY suite, id) c ON c.suite = u.suite AND c.id = u.id
 WHERE u.reported AND NOT u.duplicate AND `
 
-func (r reader) uploads(conditions, rest string, args []any) (list []query.Upload, total int, err error) {
+func (r reader) uploads(conditions, rest string, args []any) (list []query.Upload, err error) {
 	var u query.Upload
 	var problems, counts string
 	err = r.each(uploadsSelect+conditions+"\nORDER BY u.number DESC"+rest, args, []any{
 		&u.LogID, &u.Partition, &u.Offset, &u.UploadID, &u.Org, &u.Suite, &u.RunID, &u.RunKey, &u.Format, &u.Collector, &u.Branch, &u.CommitSHA,
 		&u.ReceivedAt, &u.Time, &u.Bytes, &u.Received, &u.Accepted, &u.Rejected, &u.WithoutResult, &u.SuiteErrors,
-		&problems, &counts, &u.Duplicates, &total,
+		&problems, &counts, &u.Duplicates,
 	}, func() error {
 		u.Problems, u.ProblemCounts = nil, nil
 		if err := fromJSON(problems, &u.Problems); err != nil {
@@ -36,7 +36,7 @@ func (r reader) uploads(conditions, rest string, args []any) (list []query.Uploa
 		list = append(list, u)
 		return nil
 	})
-	return list, total, err
+	return list, err
 }
 
 func fromJSON(text string, to any) error {
@@ -65,11 +65,11 @@ func (d *Database) Uploads(ctx context.Context, q query.UploadQuery) (page query
 		if q.WithProblems {
 			conditions += " AND (u.rejected > 0 OR u.problems IS NOT NULL OR u.suite_errors > 0)"
 		}
-		list, total, err := r.uploads(conditions, paging(q.Paging), p.args)
-		if err == nil && len(list) == 0 && q.Paging.Offset() > 0 {
-			_, total, err = r.uploads(conditions, "\nLIMIT 1", p.args)
+		if err := r.one("SELECT count(*) FROM uploads u WHERE u.reported AND NOT u.duplicate AND "+conditions, p.args, &page.Total); err != nil {
+			return err
 		}
-		page.Items, page.Total = append(page.Items, list...), total
+		list, err := r.uploads(conditions, paging(q.Paging), p.args)
+		page.Items = append(page.Items, list...)
 		return err
 	})
 	return page, err
@@ -85,7 +85,7 @@ func (d *Database) Upload(ctx context.Context, suite query.SuiteKey, id string) 
 		if !ok {
 			return query.ErrNotFound
 		}
-		list, _, err := r.uploads(inSuites("u.suite", scope)+" AND u.id = $1", "\nLIMIT 1", []any{id})
+		list, err := r.uploads(inSuites("u.suite", scope)+" AND u.id = $1", "\nLIMIT 1", []any{id})
 		if err != nil {
 			return err
 		}

@@ -97,9 +97,14 @@ func (w *writer) loop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			w.refuse()
+			w.flushMoved()
 			return
 		case r := <-w.d.queue:
 			w.serve(ctx, w.gather(r))
+		case err := <-w.d.broken:
+			if w.stillBroken(ctx) {
+				_ = w.recover(ctx, err) // logged there
+			}
 		case <-clean.C:
 			if err := w.clean(ctx); err != nil && ctx.Err() == nil {
 				w.d.log.Warnf("Deleting what is older than %s: %v", w.d.conf.retention, err)
@@ -184,9 +189,28 @@ func (w *writer) transact(ctx context.Context, group []*request) error {
 	return nil
 }
 
+// flushMoved writes the places that still wait, at the end.
+func (w *writer) flushMoved() {
+	if len(w.names.Pending().Moved) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), w.d.conf.closeTimeout)
+	defer cancel()
+	w.build.Begin()
+	if err := w.store.commit(ctx, w.build, w.names, true, w.d.beforeCommit); err != nil {
+		w.d.log.Warnf("Writing where %d tests have moved: %v", len(w.names.Pending().Moved), err)
+	}
+}
+
 func (w *writer) shouldMove() bool {
 	n := len(w.names.Pending().Moved)
 	return n >= maxMoved || (n > 0 && time.Since(w.moved) >= moveEvery)
+}
+
+// stillBroken tells whether the database a question died of is still the one in use.
+func (w *writer) stillBroken(ctx context.Context) bool {
+	var one int
+	return w.store.conn.QueryRowContext(ctx, "SELECT 1").Scan(&one) != nil
 }
 
 // recover opens the database anew after an error that DuckDB does not survive,
@@ -199,6 +223,7 @@ func (w *writer) recover(ctx context.Context, cause error) error {
 	w.d.current.Store(nil)
 	w.store.close(w.d.conf.closeTimeout)
 	if err := w.open(ctx); err != nil {
+		w.d.log.Errorf("Opening the database anew: %v", err)
 		return errors.Join(cause, fmt.Errorf("opening the database anew: %w", err))
 	}
 	return cause

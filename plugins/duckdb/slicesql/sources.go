@@ -223,7 +223,7 @@ func (s *source) ctes() []string {
 	list := strings.Join(keys, ", ")
 	return []string{
 		fmt.Sprintf("%s_rows AS MATERIALIZED (%s)", s.name, rows),
-		fmt.Sprintf("%s_keys AS MATERIALIZED (SELECT %s, row_number() OVER () AS gid FROM (SELECT DISTINCT %s FROM %s_rows))", s.name, list, list, s.name),
+		fmt.Sprintf("%s_keys AS MATERIALIZED (SELECT %s, min(number) AS gid FROM %s_rows GROUP BY %s)", s.name, list, s.name, list),
 		fmt.Sprintf("%s AS (SELECT %s_rows.*, %s_keys.gid FROM %s_rows JOIN %s_keys USING (%s))", s.name, s.name, s.name, s.name, s.name, list),
 	}
 }

@@ -141,6 +141,8 @@ func (e *Engine) observe(s *suite, r *run, at int64) {
 				}
 			}
 			rec.newest = r.place
+		} else if !s.settings.Broken.Disabled {
+			observeLate(e, c)
 		}
 		e.judge(c)
 		e.finish(c)

@@ -91,10 +91,10 @@ func transitionScore(rec *record, rules *TransitionCount) float64 {
 // observeBroken counts failing commits in a row. Those in a storm count too: a
 // storm seldom lasts that long, and a break may look like one.
 func observeBroken(e *Engine, c *inquiry) {
-	o, rec, rules := c.out, c.record, &c.suite.settings.Broken
+	o, rec := c.out, c.record
 	if o.flags&flagMixed != 0 || o.passed > 0 || o.failed == 0 {
 		passed := o.passed > 0
-		rec.streak, rec.weak = 0, 0
+		rec.streak = 0
 		if rec.broken && passed && o.flags&flagElsewhere == 0 {
 			rec.broken = false
 			e.say(c, testengine.TestFixed, ruleBroken, "")
@@ -103,12 +103,25 @@ func observeBroken(e *Engine, c *inquiry) {
 	}
 	if !c.same || rec.streak == 0 {
 		rec.streak = min(rec.streak+1, 15)
-		if o.flags&flagGuarded != 0 {
-			rec.weak = min(rec.weak+1, 15)
-		}
 	}
+	e.sayBroken(c)
+}
+
+// observeLate takes a failure of a commit that others overtook on their way
+// here: it moves nothing but a streak it belongs to.
+func observeLate(e *Engine, c *inquiry) {
+	o, rec := c.out, c.record
+	if o.failed == 0 || o.passed > 0 || o.flags&flagMixed != 0 || rec.streak == 0 || rec.newest-c.run.place > 2 {
+		return
+	}
+	rec.streak = min(rec.streak+1, 15)
+	e.sayBroken(c)
+}
+
+func (e *Engine) sayBroken(c *inquiry) {
+	rec, rules := c.record, &c.suite.settings.Broken
 	if rec.broken || int(rec.streak) < rules.Commits &&
-		!(rec.streak >= 2 && rec.belief.ProbabilityBroken() >= rules.Posterior && rec.weak == 0) {
+		!(rec.streak >= 2 && rec.belief.ProbabilityBroken() >= rules.Posterior) {
 		return
 	}
 	rec.broken = true
@@ -161,9 +174,10 @@ func observeHealing(e *Engine, c *inquiry) {
 	e.endEpisode(c, testengine.FlakyHealed, fmt.Sprintf("%d clean runs, %d were needed", rec.clean, needed))
 }
 
-// cleanRuns is how many clean runs make a relapse unlikely at the rate seen.
+// cleanRuns is how many clean runs make a relapse unlikely at the rate seen
+// up to the last failure: what came after is what is being judged.
 func (r *record) cleanRuns(rules *Healing) int {
-	rate := float64(r.lineFailures+1) / float64(r.runs+20)
+	rate := float64(r.lineFailures+1) / float64(r.runs-min(uint32(r.clean), r.runs)+20)
 	return min(max(int(rules.Factor/rate), rules.MinRuns), rules.MaxRuns)
 }
 

@@ -26,7 +26,6 @@ type record struct {
 
 	newest uint32 // the newest commit of the line that was observed
 	streak uint8  // failing commits in a row, up to newest
-	weak   uint8  // of these, how many in a storm
 
 	says          uint8
 	broken        bool
@@ -72,7 +71,7 @@ func (r *record) append(w *wire.Writer) {
 	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30)
 	w.U16(r.file)
 	w.U32(r.newest)
-	w.Byte(r.streak&15 | r.weak<<4)
+	w.Byte(r.streak)
 	w.Byte(r.flakyEpisode)
 	w.Byte(r.brokenEpisode)
 	w.Byte(r.pieces&15 | r.weakPieces<<4)
@@ -111,10 +110,9 @@ func (r *record) read(value []byte) {
 	r.broken, r.transitions = word>>26&1 == 1, word>>27&1 == 1
 	r.shared, r.waits, r.broke = word>>28&1 == 1, word>>29&1 == 1, word>>30&1 == 1
 	r.file, r.newest = b.U16(), b.U32()
-	counts := b.Byte()
-	r.streak, r.weak = counts&15, counts>>4
+	r.streak = b.Byte()
 	r.flakyEpisode, r.brokenEpisode = b.Byte(), b.Byte()
-	counts = b.Byte()
+	counts := b.Byte()
 	r.pieces, r.weakPieces = counts&15, counts>>4
 	r.failures, r.lineFailures, r.runs, r.clean = b.U16(), b.U16(), uint32(b.U16()), b.U16()
 	r.cleanAtHour = b.Byte()

@@ -40,7 +40,7 @@ func weighRetry(e *Engine, c *inquiry) {
 		Trace(c.at, e.namesIn(c).test, int(factor), "guarded", o.flags&flagGuarded != 0, "flags", o.flags, "crowd", c.crowd, c.flips, c.fails, "p", round(rec.belief.ProbabilityFlaky()), c.run.storm)
 	}
 	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {
-		rec.streak, rec.weak = 0, 0 // its failure was taken for the whole story
+		rec.streak = 0 // its failure was taken for the whole story
 	}
 	if factor <= 1 {
 		if o.flags&flagSaid != 0 && rec.says == saysSuspected {

@@ -228,6 +228,7 @@ func (w *world) scoreBreaks(b *scoreboard, found map[*worldTest]int64, broken ma
 				b.hidden++
 			} else {
 				b.why["break not said"]++
+				b.why[fmt.Sprintf("%d-%d of %d, variant %d", r.from, r.to, len(r.tests), r.variant)]++
 			}
 		}
 	}

@@ -221,7 +221,8 @@ func (w *world) send(at int64, u *testengine.Upload, list []testengine.Execution
 
 // note and account keep the truth for the score.
 func (w *world) note(t *worldTest, at int64, b build, attempt int) {
-	if attempt == 1 {
+	if attempt == 1 && t.lastRun != b.key {
+		t.lastRun = b.key
 		t.failures = append(t.failures, at)
 	}
 }

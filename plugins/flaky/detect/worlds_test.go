@@ -65,6 +65,7 @@ type worldTest struct {
 	variant  int // -1 all
 	message  string
 
+	lastRun  string
 	failures []int64 // failing runs by its own doing that can be seen
 	evident  int     // of these, same-commit pairs or failures on the default branch
 	flips    int

@@ -53,6 +53,9 @@ func openTab(t *testing.T) *tab {
 			if err != nil {
 				return
 			}
+			if message.Type == chromedp.ConsoleDebug {
+				continue // advice, not complaints
+			}
 			b.mu.Lock()
 			b.said = append(b.said, message.String()+" "+message.URL)
 			b.mu.Unlock()

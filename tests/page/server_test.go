@@ -39,6 +39,18 @@ func (l *listener) Handle(pattern string, handler http.Handler) error {
 	return nil
 }
 
+// mounted reports whether the last of the routes is there.
+func (l *listener) mounted(ctx context.Context) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base+"/v2/analytics/organizations/o/suites/s/verdicts/stream", http.NoBody)
+	if err != nil {
+		return false
+	}
+	_, pattern := l.mux.Handler(r)
+	return pattern != ""
+}
+
 func (l *listener) BaseURL() string { return l.base }
 
 func (l *listener) Loopback() bool { return l.loopback }
@@ -135,6 +147,7 @@ logger:
 		<-ended
 		_ = l.Close(context.Background())
 	})
+	require.Eventually(t, func() bool { return l.mounted(t.Context()) }, 10*time.Second, 5*time.Millisecond)
 	return l
 }
 

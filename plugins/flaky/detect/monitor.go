@@ -192,7 +192,7 @@ func (e *Engine) judge(c *inquiry) {
 
 // begin starts a new episode of flakiness.
 func (e *Engine) begin(rec *record, at int64) {
-	rec.suspectedAt = uint32(at / 1000) //nolint:gosec // seconds until 2106
+	rec.suspectedAt = tenMinutes(at)
 	if rec.flakyEpisode < 255 {
 		rec.flakyEpisode++
 	}

@@ -202,7 +202,7 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	rec.says = saysNothing
 	rec.belief = relapse()
 	rec.failures, rec.lineFailures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0, 0
-	rec.pieces, rec.weakPieces, rec.pieceAt, rec.waits = 0, 0, 0, false
+	rec.pieces, rec.pieceAt, rec.waits = 0, 0, false
 }
 
 // arm sets the one timer of a test: the end of a wait, or of its time.
@@ -212,7 +212,7 @@ func (e *Engine) arm(key uint64, rec *record) {
 		due = int64(rec.lastFailure)*1000 + e.defaults.Healing.Stale
 	}
 	if rec.waits {
-		due = int64(rec.pieceAt)*1000 + e.defaults.Retry.Wait
+		due = moment(rec.pieceAt, e.now) + e.defaults.Retry.Wait + 10*minute
 	}
 	if due == 0 {
 		e.state.CancelTimer(key)

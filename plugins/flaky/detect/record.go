@@ -7,6 +7,9 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
 )
 
+// recordBytes is what a record takes when nothing of it can be cut off.
+const recordBytes = 100
+
 // maxWindow is the longest window of results a record can hold.
 const maxWindow = 112
 
@@ -43,9 +46,8 @@ type record struct {
 	lastFailure  uint32
 	longestGap   uint16 // between failures, in units of ten minutes
 	pieces       uint8  // own pieces of evidence
-	weakPieces   uint8
-	pieceAt      uint32 // when the newest piece of evidence was counted
-	suspectedAt  uint32 // when it was first spoken of in this episode
+	pieceAt      uint16 // when the newest piece of evidence was counted, to ten minutes
+	suspectedAt  uint16 // when it was first spoken of in this episode, likewise
 	waits        bool   // the newest piece waits to be believed
 	broke        bool   // it last failed as a break does: retries, or the next commit, failed too
 
@@ -70,11 +72,11 @@ func (r *record) append(w *wire.Writer) {
 	}
 	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30)
 	w.U16(r.file)
-	w.U32(r.newest)
-	w.Byte(r.streak)
+	w.U16(uint16(r.newest))      //nolint:gosec // 24 bits in all
+	w.Byte(byte(r.newest >> 16)) //nolint:gosec // 24 bits in all
 	w.Byte(r.flakyEpisode)
 	w.Byte(r.brokenEpisode)
-	w.Byte(r.pieces&15 | r.weakPieces<<4)
+	w.Byte(r.pieces&15 | r.streak<<4)
 	w.U16(r.failures)
 	w.U16(r.lineFailures)
 	w.U16(uint16(min(r.runs, 65535))) //nolint:gosec // capped
@@ -87,8 +89,8 @@ func (r *record) append(w *wire.Writer) {
 	w.Byte(r.windowLength)
 	// What is mostly zero comes last and is cut off.
 	w.U64(r.window[0])
-	w.U32(r.pieceAt)
-	w.U32(r.suspectedAt)
+	w.U16(r.pieceAt)
+	w.U16(r.suspectedAt)
 	for _, f := range r.failing {
 		w.U32(f.slot)
 		w.U16(f.at)
@@ -99,8 +101,9 @@ func (r *record) append(w *wire.Writer) {
 }
 
 func (r *record) read(value []byte) {
-	b := wire.Reader{Bytes: value}
-	b.Byte()
+	var whole [recordBytes]byte
+	copy(whole[:], value)
+	b := wire.Reader{Bytes: whole[1:]}
 	r.belief.Healthy, r.belief.Broken = b.F32(), b.F32()
 	for k := range r.belief.Flaky {
 		r.belief.Flaky[k] = b.F32()
@@ -109,11 +112,11 @@ func (r *record) read(value []byte) {
 	r.dense, r.says = word&(1<<24-1), uint8(word>>24&3)
 	r.broken, r.transitions = word>>26&1 == 1, word>>27&1 == 1
 	r.shared, r.waits, r.broke = word>>28&1 == 1, word>>29&1 == 1, word>>30&1 == 1
-	r.file, r.newest = b.U16(), b.U32()
-	r.streak = b.Byte()
+	r.file, r.newest = b.U16(), uint32(b.U16())
+	r.newest |= uint32(b.Byte()) << 16
 	r.flakyEpisode, r.brokenEpisode = b.Byte(), b.Byte()
 	counts := b.Byte()
-	r.pieces, r.weakPieces = counts&15, counts>>4
+	r.pieces, r.streak = counts&15, counts>>4
 	r.failures, r.lineFailures, r.runs, r.clean = b.U16(), b.U16(), uint32(b.U16()), b.U16()
 	r.cleanAtHour = b.Byte()
 	r.hours = uint32(b.Byte())
@@ -121,7 +124,7 @@ func (r *record) read(value []byte) {
 	r.lastFailure = b.U32()
 	r.longestGap, r.windowLength = b.U16(), b.Byte()
 	r.window[0] = b.U64()
-	r.pieceAt, r.suspectedAt = b.U32(), b.U32()
+	r.pieceAt, r.suspectedAt = b.U16(), b.U16()
 	for i := range r.failing {
 		r.failing[i].slot, r.failing[i].at = b.U32(), b.U16()
 	}
@@ -200,10 +203,18 @@ func (r *record) failedOn(slot uint32, at int64) {
 func (r *record) failureOn(slot uint32, now int64) (ago int64, ok bool) {
 	for i := range r.failing {
 		if r.failing[i].slot == slot && slot != 0 {
-			return int64(tenMinutes(now)-r.failing[i].at) * 10 * minute, true
+			return since(r.failing[i].at, now), true
 		}
 	}
 	return 0, false
+}
+
+// since is how long ago a moment kept to ten minutes was.
+func since(then uint16, now int64) int64 { return int64(tenMinutes(now)-then) * 10 * minute }
+
+// moment is when that was, to ten minutes: the same whenever it is asked.
+func moment(then uint16, now int64) int64 {
+	return now - now%(10*minute) - since(then, now)
 }
 
 func tenMinutes(at int64) uint16 {

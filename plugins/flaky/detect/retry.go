@@ -52,12 +52,11 @@ func weighRetry(e *Engine, c *inquiry) {
 	rec.belief.Mixed(factor)
 	e.tellSiblings(c, factor)
 	c.deciding = ruleRetry
-	rec.pieceAt = uint32(c.at / 1000) //nolint:gosec // seconds until 2106
+	rec.pieceAt = tenMinutes(c.at)
 	if o.full != 0 {
 		c.proved = e.namesIn(c).prove(o.full)
 	}
 	if factor < ownPiece {
-		rec.weakPieces = min(rec.weakPieces+1, 15)
 		return
 	}
 	rec.pieces = min(rec.pieces+1, 15)
@@ -130,7 +129,7 @@ func (e *Engine) crowding(c *inquiry) float64 {
 			by *= 10
 		}
 	}
-	if others >= 1 && c.at-int64(c.record.pieceAt)*1000 < 2*hour {
+	if others >= 1 && since(c.record.pieceAt, c.at) < 2*hour {
 		by *= 20 // the same incident as the last piece
 	}
 	return by
@@ -203,17 +202,17 @@ func (e *Engine) suspectAtOnce(key uint64, rec *record, o *outcome) {
 // else may have failed near it.
 func (e *Engine) believe(c *inquiry) {
 	rec := c.record
-	since := int64(rec.pieceAt) * 1000
+	piece := moment(rec.pieceAt, c.at)
 	wait := c.suite.settings.Retry.Wait
 	rec.waits = false
 	if rec.says == saysDetected {
 		return
 	}
 	recent := e.recentOf(c.suite)
-	others := e.neighbours(recent, vicinity{self: c.key, from: since - wait, to: since + wait, flips: true})
+	others := e.neighbours(recent, vicinity{self: c.key, from: piece - wait, to: c.at, flips: true})
 	for i := range recent {
 		if x := &recent[i]; x.key == c.key && x.host != 0 && others == 0 {
-			others = e.neighbours(recent, vicinity{self: c.key, from: since - sightingLifetime, to: since + wait, host: x.host, mixed: true})
+			others = e.neighbours(recent, vicinity{self: c.key, from: piece - sightingLifetime, to: c.at, host: x.host, mixed: true})
 		}
 	}
 	switch {

@@ -56,7 +56,7 @@ func amend(list []sighting, o *outcome, run uint64) {
 
 // knownFlaky says whether the test was flaky before whatever happens now.
 func (r *record) knownFlaky(now int64) bool {
-	return r.says != saysNothing && now-int64(r.suspectedAt)*1000 >= 2*hour &&
+	return r.says != saysNothing && since(r.suspectedAt, now) >= 2*hour &&
 		(r.says == saysDetected || r.belief.ProbabilityFlaky() >= .3)
 }
 

@@ -83,7 +83,6 @@ func numbersOf(c *inquiry) map[string]float64 {
 		"runs":             float64(rec.runs),
 		"transition_score": round(transitionScore(rec, &c.suite.settings.Transition)),
 		"own_pieces":       float64(rec.pieces),
-		"weak_pieces":      float64(rec.weakPieces),
 	}
 	if c.out != nil {
 		numbers["others_failing"] = float64(c.flips + c.fails)

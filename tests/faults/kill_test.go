@@ -72,6 +72,9 @@ func feed(ctx context.Context, process *harness.Process, uploads <-chan world.Up
 	senders.Wait()
 }
 
+// runsCloseFast lets runs close between two kills, so that there is something to judge.
+const runsCloseFast = "pipeline.processors.1.flaky_detect.run_idle=1s"
+
 func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("TESTENGINE_KILLS")); err == nil {
 		return n
@@ -90,7 +93,7 @@ func TestKillAtRandomMomentsLosesNothingAndDoublesNothing(t *testing.T) {
 	go write(ctx, t, seed, told, uploads)
 
 	data := t.TempDir()
-	options := harness.Options{Data: data, Set: []string{"buffer.upload_log.retain=24h"}}
+	options := harness.Options{Data: data, Set: []string{"buffer.upload_log.retain=24h", runsCloseFast}}
 	for range kills() {
 		process := harness.Start(t, options)
 		time.AfterFunc(time.Duration(300+dice.IntN(1500))*time.Millisecond, process.Kill)
@@ -116,9 +119,10 @@ func TestKillAtRandomMomentsLosesNothingAndDoublesNothing(t *testing.T) {
 
 // write hands out the world's uploads, those without an answer first.
 func write(ctx context.Context, t *testing.T, seed uint64, told *ledger, uploads chan<- world.Upload) {
-	config := world.DefaultConfig()
-	config.Seed, config.Suites, config.TestsPerSuite = seed, 1, 400
-	w, err := world.New(config)
+	w, err := world.New(world.Config{
+		Seed: seed, Organization: "local", Suites: 1, TestsPerSuite: 400, Days: 30, CommitsPerDay: 20, Branches: 4, Jobs: 2,
+		Hosts: 6, Retries: 1, FlakyShare: 0.05, RegressionShare: 0.05, StormsPerDay: 0.5, DuplicateShare: 0.02,
+	})
 	if err != nil {
 		t.Error(err)
 		return

@@ -56,7 +56,7 @@ type Database struct {
 	mu       sync.Mutex
 	followed chan struct{} // closed at the next commit
 
-	// now and beforeCommit are for tests.
+	// beforeCommit is for tests: an error in front of a commit.
 	beforeCommit func() error
 }
 

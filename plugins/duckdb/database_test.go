@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -198,6 +199,9 @@ func BenchmarkWrite(b *testing.B) {
 	before := cpuTime()
 	b.ReportAllocs()
 	template := newRecord(0, perUpload)
+	for i := range template.tests {
+		template.tests[i].Tags = []testengine.Tag{{Key: "shard", Value: []string{"1", "2", "3"}[i%3]}, {Key: "team", Value: "checkout"}}
+	}
 	for i := range b.N {
 		var batch service.MessageBatch
 		for u := range uploads {
@@ -210,4 +214,8 @@ func BenchmarkWrite(b *testing.B) {
 	rows := float64(b.N * perUpload * uploads)
 	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/rows, "cpu-ns/row")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/rows, "ns/row")
+	require.NoError(b, d.Close(b.Context()))
+	info, err := os.Stat(d.conf.path)
+	require.NoError(b, err)
+	b.ReportMetric(float64(info.Size())/rows, "disk-B/row")
 }

@@ -43,7 +43,10 @@ func Compile(s *query.Slice, scope Scope) Statement {
 		b.groupBy(i, key)
 	}
 	measures := b.measures(s.Measures)
-	having := append([]string{"count(*) > 0"}, groupTerms(s.Filter)...)
+	having := groupTerms(s.Filter)
+	if len(s.By) == 0 { // without groups SQL answers a row even for no executions
+		having = append(having, "count(*) > 0")
+	}
 	with, from := b.from()
 
 	var sql strings.Builder
@@ -56,7 +59,10 @@ func Compile(s *query.Slice, scope Scope) Statement {
 	if len(b.groups()) > 0 {
 		sql.WriteString("\nGROUP BY " + ordinals(len(b.groups())))
 	}
-	sql.WriteString("\nHAVING " + strings.Join(having, " AND ") + ") a")
+	if len(having) > 0 {
+		sql.WriteString("\nHAVING " + strings.Join(having, " AND "))
+	}
+	sql.WriteString(") a")
 	sql.WriteString(b.keyJoins())
 	sql.WriteString("\nORDER BY " + order(s))
 	if s.Limit > 0 {

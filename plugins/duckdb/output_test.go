@@ -1,0 +1,121 @@
+package duckdb
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// startStream runs a stream with a database in path and gives a function that feeds it.
+func startStream(t *testing.T, path string) (feed service.MessageBatchHandlerFunc, stop func()) {
+	t.Helper()
+	env := service.GlobalEnvironment()
+	builder := env.NewStreamBuilder()
+	builder.SetSchema(env.FullConfigSchema("", ""))
+	require.NoError(t, builder.SetYAML(`
+duckdb_database:
+  - label: database
+    path: `+path+`
+output:
+  label: executions
+  duckdb:
+    database: database
+    retry_initial: 1ms
+logger:
+  level: none
+`))
+	feed, err := builder.AddBatchProducerFunc()
+	require.NoError(t, err)
+	stream, err := builder.Build()
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- stream.Run(context.Background()) }()
+	return feed, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		require.NoError(t, stream.Stop(ctx))
+		<-ended
+	}
+}
+
+func TestAStreamStoresWhatItIsFed(t *testing.T) {
+	path := databasePath(t)
+	feed, stop := startStream(t, path)
+	r := newRecord(0, 50)
+	r.extra = []any{
+		&testengine.Run{ID: "e1", RunID: r.upload.RunID, Event: testengine.RunOpened, Org: "acme", Suite: "unit", Time: r.upload.Time},
+		&testengine.Verdict{ID: "v1", Time: testengine.Time(r.upload.Time), Type: testengine.TestNew, Org: "acme", Suite: "unit", TestID: testengine.FormatID(r.tests[0].TestID)},
+	}
+	require.NoError(t, feed(t.Context(), r.messages(20)))
+	tick := newRecord(1, 0)
+	require.NoError(t, feed(t.Context(), service.MessageBatch{tick.message(testengine.KindTick, map[string]any{})}))
+	// Another pipeline's messages, and a message it cannot read as ours, pass.
+	require.NoError(t, feed(t.Context(), service.MessageBatch{service.NewMessage([]byte("hello"))}))
+	stop()
+
+	d := openDatabase(t, testSettings(path)) // the stream let go of the file
+	require.EqualValues(t, 50, count(t, d, "SELECT count(*) FROM executions"))
+	require.EqualValues(t, 1, count(t, d, "SELECT count(*) FROM verdicts"))
+	require.EqualValues(t, 1, count(t, d, "SELECT count(*) FROM run_events"))
+	require.EqualValues(t, 2, count(t, d, "SELECT next_offset FROM watermarks"), "the tick moved the watermark")
+}
+
+func TestRecordsAsBytesAreStoredToo(t *testing.T) {
+	path := databasePath(t)
+	feed, stop := startStream(t, path)
+	batch := newRecord(0, 5).messages(5)
+	for _, m := range batch {
+		raw, err := m.AsBytes()
+		require.NoError(t, err)
+		m.SetBytes(raw)
+	}
+	require.NoError(t, feed(t.Context(), batch))
+	stop()
+	d := openDatabase(t, testSettings(path))
+	require.EqualValues(t, 5, count(t, d, "SELECT count(*) FROM executions WHERE name LIKE 'does thing%'"))
+}
+
+func TestTheOutputWaitsUntilTheDatabaseCanWrite(t *testing.T) {
+	d := openDatabase(t, testSettings(databasePath(t)))
+	fails := 2
+	d.beforeCommit = func() error {
+		if fails--; fails >= 0 {
+			return errMoved
+		}
+		return nil
+	}
+	res := service.MockResources()
+	o := &output{
+		res: res, database: d, first: time.Millisecond, longest: time.Millisecond,
+		executions: res.Metrics().NewCounter("executions"), retries: res.Metrics().NewCounter("retries"),
+	}
+	require.NoError(t, o.WriteBatch(t.Context(), newRecord(0, 5).messages(5)))
+	require.EqualValues(t, 5, count(t, d, "SELECT count(*) FROM executions"))
+
+	d.beforeCommit = func() error { return errMoved }
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, o.WriteBatch(ctx, newRecord(1, 5).messages(5)), context.DeadlineExceeded)
+}
+
+func TestSettingsThatCannotWork(t *testing.T) {
+	for _, test := range []struct{ name, yaml, message string }{
+		{"no path", "path: ''", "give a path"},
+		{"a path the driver cannot take", "path: a?b", "which the driver cannot take"},
+		{"no questions", "max_queries: 0", "must be at least 1"},
+		{"no time", "query_timeout: 0s", "must be longer than nothing"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			conf, err := databaseSpec().ParseYAML(test.yaml, service.GlobalEnvironment())
+			require.NoError(t, err)
+			_, err = settingsFromParsed(conf)
+			require.ErrorContains(t, err, test.message)
+		})
+	}
+}

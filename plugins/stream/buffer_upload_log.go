@@ -44,7 +44,11 @@ func init() {
 			if err != nil {
 				return nil, err
 			}
-			return newUploadLog(config, mgr, disk.OS(), time.Now)
+			buffer, err := newUploadLog(config, mgr, disk.OS(), time.Now)
+			if err != nil {
+				return nil, err
+			}
+			return buffer, nil
 		})
 }
 
@@ -200,9 +204,13 @@ func newUploadLog(config uploadLogConfig, mgr *service.Resources, d disk.Disk, n
 	if u.store, err = customResource[testengine.LogReader](mgr, "duckdb_database", config.store); err != nil {
 		return nil, err
 	}
-	config.options.Changed = u.signal
-	if u.log, err = uploadlog.Open(d, config.path, config.options); err != nil {
-		return nil, err
+	return u, u.open(d)
+}
+
+func (u *uploadLog) open(d disk.Disk) (err error) {
+	u.config.options.Changed = u.signal
+	if u.log, err = uploadlog.Open(d, u.config.path, u.config.options); err != nil {
+		return err
 	}
 	u.running, u.stop = context.WithCancel(context.Background())
 	u.lanes = make([]delivery, u.log.Identity().Partitions)
@@ -212,7 +220,7 @@ func newUploadLog(config uploadLogConfig, mgr *service.Resources, d disk.Disk, n
 		u.workers.Go(func() { u.restore(lane, 0) })
 	}
 	u.workers.Go(u.keepHouse)
-	return u, nil
+	return nil
 }
 
 // customResource finds the resource with that label; without a label there is none.

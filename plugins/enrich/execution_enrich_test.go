@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	_ "github.com/redpanda-data/benthos/v4/public/components/io"
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
@@ -172,7 +174,7 @@ func TestASourceThatIsAwayStopsNothing(t *testing.T) {
 		"it is absurd": func() ([]byte, error) { return []byte("[]"), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			env := service.NewEnvironment()
+			env := service.GlobalEnvironment().Clone()
 			kind := "dead"
 			require.NoError(t, env.RegisterCache(kind, service.NewConfigSpec(), func(*service.ParsedConfig, *service.Resources) (service.Cache, error) {
 				return sourceCache(get), nil

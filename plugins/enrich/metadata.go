@@ -118,20 +118,25 @@ func (m *metadata) start(ctx context.Context, workers *sync.WaitGroup) {
 	}
 }
 
-// fetch asks the source once.
+// ask goes to the cache outside of AccessCache, which would keep a hanging
+// source from ever being closed.
+func (m *metadata) ask(ctx context.Context, key string) ([]testengine.Tag, error) {
+	var source service.Cache
+	if err := m.res.AccessCache(ctx, m.config.cache, func(c service.Cache) { source = c }); err != nil {
+		return nil, err
+	}
+	raw, err := source.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return lookup.Parse(raw, m.config.prefix)
+}
+
+// fetch asks the source once and keeps what it says.
 func (m *metadata) fetch(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(ctx, m.config.timeout)
 	defer cancel()
-	var raw []byte
-	var asked error
-	err := m.res.AccessCache(ctx, m.config.cache, func(c service.Cache) { raw, asked = c.Get(ctx, key) })
-	if err == nil {
-		err = asked
-	}
-	var tags []testengine.Tag
-	if err == nil {
-		tags, err = lookup.Parse(raw, m.config.prefix)
-	}
+	tags, err := m.ask(ctx, key)
 	switch {
 	case errors.Is(err, service.ErrKeyNotFound):
 		m.remembered.Put(key, nil, m.now())

@@ -77,7 +77,7 @@ func renderCapability(of capability) ([]byte, error) {
 	env := service.GlobalEnvironment()
 	type section struct {
 		component
-		service.TemplateDataPlugin
+		Spec service.TemplateDataPlugin
 	}
 	var sections []section
 	for _, one := range of.Components {

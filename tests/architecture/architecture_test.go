@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os/exec"
-	"path"
 	"strings"
 	"testing"
 
@@ -106,12 +105,15 @@ func checkLogic(t *testing.T, from, imported, ours string, isOurs bool) {
 		t.Errorf("logic %s imports %s: logic does no I/O, let the component fetch it", from, imported)
 	}
 	if strings.Contains(strings.Split(imported, "/")[0], ".") && !allowed[imported] {
-		t.Errorf("logic %s imports %s: logic is standard library and plugins/testengine only", from, path.Base(imported))
+		t.Errorf("logic %s imports %s: logic is standard library and plugins/testengine only", from, imported)
 	}
 }
 
 // allowed names what logic imports beyond the standard library, with the reason.
-var allowed = map[string]bool{}
+var allowed = map[string]bool{
+	// Pure computation, 1.4 times as fast as the standard library's.
+	"github.com/klauspost/compress/gzip": true,
+}
 
 func TestNobodyPhonesHome(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", root+"cmd/...").Output()

@@ -23,7 +23,7 @@ input: {stdin: {}}
 pipeline:
   processors:
     - upload_decode: {}
-    - mapping: 'root = if meta("testengine_kind") == "block" { this.executions.map_each(e -> e.name).join(",") } else { deleted() }'
+    - mapping: 'root = if meta("testengine_kind") == "block" { content().parse_json().executions.map_each(e -> e.name).join(",") } else { deleted() }'
 output: {stdout: {}}
 logger: {level: ERROR}
 http: {enabled: false}

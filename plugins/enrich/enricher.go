@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -82,6 +83,7 @@ func (e *enricher) Process(_ context.Context, m *service.Message) (service.Messa
 				message.Set(m, testengine.KindVerdict, &owned)
 			}
 		}
+	default:
 	}
 	return service.MessageBatch{m}, nil
 }
@@ -155,9 +157,7 @@ func (e *enricher) annotateFiles(block *testengine.Block, a *testengine.Annotati
 		}
 		if annotated == nil {
 			annotated = make(map[int][]testengine.Tag, len(block.Executions))
-			for k, tags := range a.Executions {
-				annotated[k] = tags
-			}
+			maps.Copy(annotated, a.Executions)
 		}
 		annotated[i] = core.Merge(slices.Clip(annotated[i]), facts.tags...)
 	}
@@ -185,9 +185,9 @@ func (t *fileTable) of(file string) fileFacts {
 	}
 	if t.enricher.owners != nil {
 		if owner := t.enricher.owners.owner(path); owner != "" {
-			facts.owner = int32(slices.Index(t.names, owner)) //nolint:gosec // few names a block
+			facts.owner = int32(slices.Index(t.names, owner))
 			if facts.owner < 0 {
-				facts.owner = int32(len(t.names)) //nolint:gosec // few names a block
+				facts.owner = int32(len(t.names))
 				t.names = append(t.names, owner)
 			}
 		}

@@ -86,7 +86,7 @@ func TestABlockIsAnnotatedAndItsFactsAreShared(t *testing.T) {
 	require.Equal(t, []testengine.Tag{{Key: "scm.branch", Value: "mapped"}, {Key: "build.id", Value: "b7"}}, got.Annotations.Tags)
 	require.Equal(t, "billing", got.Owner(0))
 	require.Equal(t, "billing", got.Owner(1), "the location prefix was only sent")
-	require.Equal(t, "", got.Owner(3))
+	require.Empty(t, got.Owner(3))
 	require.Equal(t, map[int][]testengine.Tag{1: {{Key: "mine", Value: "1"}, {Key: "code.file.path", Value: "packages/money/b.rb"}}}, got.Annotations.Executions)
 	require.Len(t, got.Annotations.Signatures, 2)
 	require.Equal(t, got.Annotations.Signatures[1], got.Annotations.Signatures[2])
@@ -103,7 +103,7 @@ func TestAVerdictGetsItsOwner(t *testing.T) {
 		got, err := message.Get[testengine.Verdict](out[0])
 		require.NoError(t, err)
 		require.Equal(t, want, got.Owner)
-		require.Equal(t, "", sent.Owner)
+		require.Empty(t, sent.Owner)
 	}
 }
 
@@ -195,7 +195,7 @@ func TestASourceThatIsAwayStopsNothing(t *testing.T) {
 				require.NoError(t, send(t.Context(), m))
 			}
 			require.NoError(t, stream.StopWithin(20*time.Second))
-			<-done
+			require.NoError(t, <-done)
 		})
 	}
 }

@@ -17,8 +17,14 @@ const FileKey = "code.file.path"
 
 // languages by how collectors name themselves.
 var languages = []struct{ part, name string }{
-	{"ruby", "ruby"}, {"python", "python"}, {"js-buildkite", "javascript"}, {"swift", "swift"}, {"android", "kotlin"},
-	{"dotnet", "dotnet"}, {"elixir", "elixir"}, {"rust-", "rust"},
+	{"ruby", "ruby"},
+	{"python", "python"},
+	{"js-buildkite", "javascript"},
+	{"swift", "swift"},
+	{"android", "kotlin"},
+	{"dotnet", "dotnet"},
+	{"elixir", "elixir"},
+	{"rust-", "rust"},
 }
 
 // Tags returns the core tags of an upload, in order of key. A tag that the

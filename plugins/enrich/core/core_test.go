@@ -15,9 +15,14 @@ func TestTags(t *testing.T) {
 		Tags: []testengine.Tag{{Key: "language.version", Value: "jruby"}, {Key: "team", Value: "billing"}},
 	}
 	require.Equal(t, []testengine.Tag{
-		{Key: "build.id", Value: "b7"}, {Key: "build.job_id", Value: "j-33"}, {Key: "ci", Value: "buildkite"},
-		{Key: "collector.name", Value: "ruby-buildkite-test_collector"}, {Key: "collector.version", Value: "2.1"},
-		{Key: "language.name", Value: "ruby"}, {Key: "scm.branch", Value: "main"}, {Key: "scm.commit_sha", Value: "5e1f"},
+		{Key: "build.id", Value: "b7"},
+		{Key: "build.job_id", Value: "j-33"},
+		{Key: "ci", Value: "buildkite"},
+		{Key: "collector.name", Value: "ruby-buildkite-test_collector"},
+		{Key: "collector.version", Value: "2.1"},
+		{Key: "language.name", Value: "ruby"},
+		{Key: "scm.branch", Value: "main"},
+		{Key: "scm.commit_sha", Value: "5e1f"},
 		{Key: "test.framework.name", Value: "rspec"},
 	}, Tags(u), "what was sent wins")
 	require.Empty(t, Tags(&testengine.Upload{RunKey: "made up", RunKeyMissing: true}))

@@ -74,8 +74,10 @@ func TestParse(t *testing.T) {
 	tags, err := Parse([]byte(`{"tier":1,"team":{"name":"billing","oncall":null},"regions":["eu","us"],"live":true}`), "pipeline.")
 	require.NoError(t, err)
 	require.Equal(t, []testengine.Tag{
-		{Key: "pipeline.live", Value: "true"}, {Key: "pipeline.regions", Value: "eu,us"},
-		{Key: "pipeline.team.name", Value: "billing"}, {Key: "pipeline.tier", Value: "1"},
+		{Key: "pipeline.live", Value: "true"},
+		{Key: "pipeline.regions", Value: "eu,us"},
+		{Key: "pipeline.team.name", Value: "billing"},
+		{Key: "pipeline.tier", Value: "1"},
 	}, tags)
 	_, err = Parse([]byte(`[1]`), "")
 	require.ErrorContains(t, err, "reading metadata")

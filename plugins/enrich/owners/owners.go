@@ -6,6 +6,7 @@ package owners
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -100,9 +101,9 @@ func (r *Rules) Owners(file string) []string {
 	if file == "" {
 		return nil
 	}
-	for i := len(r.rules) - 1; i >= 0; i-- {
-		if r.rules[i].pattern.matches(file) {
-			return r.rules[i].owners
+	for _, rule := range slices.Backward(r.rules) {
+		if rule.pattern.matches(file) {
+			return rule.owners
 		}
 	}
 	return nil

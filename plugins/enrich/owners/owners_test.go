@@ -44,7 +44,7 @@ func TestOwner(t *testing.T) {
 func TestLinesThatAreNotUnderstoodAreReported(t *testing.T) {
 	rules, problems := Parse("!a x\n[ab].rb y\n* ok\n// z\n")
 	require.Equal(t, []Problem{{1, errNegated.Error()}, {2, errRange.Error()}, {4, errEmpty.Error()}}, problems)
-	require.Equal(t, "line 1: a pattern cannot begin with !", problems[0].Error())
+	require.Equal(t, "line 1: a pattern that is negated by ! is not known here", problems[0].Error())
 	require.Equal(t, 1, rules.Len())
 	_, problems = Parse(strings.Repeat("#", MaxBytes+1))
 	require.Len(t, problems, 1)

@@ -19,7 +19,7 @@ type pattern struct {
 const anyNames = "**"
 
 var (
-	errNegated = errors.New("a pattern cannot begin with !")
+	errNegated = errors.New("a pattern that is negated by ! is not known here")
 	errRange   = errors.New("a pattern cannot have ranges in brackets")
 	errEmpty   = errors.New("the pattern names nothing")
 )

@@ -68,7 +68,7 @@ func (w *baseWriter) table(t *Table) {
 		return w.err == nil
 	})
 	t.timers.due.each(func(id, word uint64) bool {
-		w.changes = appendTimer(w.changes, id, int64(cellOf(word))) //nolint:gosec // 56 bits
+		w.changes = appendTimer(w.changes, id, int64(cellOf(word)))
 		w.cut(t.id, baseFrameBytes)
 		return w.err == nil
 	})

@@ -26,7 +26,7 @@ var errChange = errors.New("the changes of a frame do not parse")
 func appendCell(b []byte, key, cell uint64) []byte { return appendNumber(b, opCell, key, cell) }
 
 func appendTimer(b []byte, id uint64, due int64) []byte {
-	return appendNumber(b, opTimer, id, uint64(due)) //nolint:gosec // checked by SetTimer
+	return appendNumber(b, opTimer, id, uint64(due))
 }
 
 func appendNumber(b []byte, op byte, key, number uint64) []byte {
@@ -82,7 +82,7 @@ func nextChange(b []byte) (c change, rest []byte, err error) {
 		if used <= 0 || length > MaxValue || length > uint64(len(b)-used) {
 			return c, nil, errChange
 		}
-		end := used + int(length) //nolint:gosec // at most MaxValue
+		end := used + int(length)
 		c.value = b[used:end]
 		return c, b[end:], nil
 	case opDelete, opCancel:
@@ -106,7 +106,7 @@ func (t *Table) apply(changes []byte) error {
 		case opDelete:
 			t.remove(c.key)
 		case opTimer:
-			t.timers.set(c.key, int64(c.number)) //nolint:gosec // 56 bits
+			t.timers.set(c.key, int64(c.number))
 		case opCancel:
 			t.timers.cancel(c.key)
 		}

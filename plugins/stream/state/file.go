@@ -32,7 +32,7 @@ func encodeHeader(header any) ([]byte, error) {
 		return nil, fmt.Errorf("writing a header: %w", err)
 	}
 	b := append([]byte(magic), 0, 0, 0, 0, 0, 0, 0, 0)
-	binary.LittleEndian.PutUint32(b[magicLength:], uint32(len(body))) //nolint:gosec // a header is small
+	binary.LittleEndian.PutUint32(b[magicLength:], uint32(len(body)))
 	binary.LittleEndian.PutUint32(b[magicLength+4:], crc32.Checksum(body, castagnoli))
 	return append(b, body...), nil
 }

@@ -40,11 +40,11 @@ func appendFrame(b []byte, f frame) []byte {
 	b = append(append(b, header[:]...), f.payload...)
 	le := binary.LittleEndian
 	h := b[start:]
-	le.PutUint32(h, uint32(len(h))) //nolint:gosec // a record's changes stay far below 4 GiB
+	le.PutUint32(h, uint32(len(h)))
 	h[8], h[9] = f.kind, f.table
-	le.PutUint64(h[12:], uint64(f.offset)) //nolint:gosec // two's complement both ways
-	le.PutUint64(h[20:], uint64(f.time))   //nolint:gosec // two's complement both ways
-	le.PutUint64(h[28:], uint64(f.prev))   //nolint:gosec // two's complement both ways
+	le.PutUint64(h[12:], uint64(f.offset))
+	le.PutUint64(h[20:], uint64(f.time))
+	le.PutUint64(h[28:], uint64(f.prev))
 	le.PutUint32(h[4:], checksum(h))
 	return b
 }
@@ -61,7 +61,7 @@ func parseFrame(b []byte) frame {
 	le := binary.LittleEndian
 	return frame{
 		kind: b[8], table: b[9],
-		offset: int64(le.Uint64(b[12:])), time: int64(le.Uint64(b[20:])), prev: int64(le.Uint64(b[28:])), //nolint:gosec // two's complement both ways
+		offset: int64(le.Uint64(b[12:])), time: int64(le.Uint64(b[20:])), prev: int64(le.Uint64(b[28:])),
 		payload: b[frameHeader:],
 	}
 }

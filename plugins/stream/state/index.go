@@ -198,7 +198,7 @@ func (x *index) bytes() int {
 // reserve makes room for n keys in an empty index.
 func (x *index) reserve(n int) {
 	for i := range x.shards {
-		home := uint64(n) * growIn / growOf >> x.bits //nolint:gosec // a count
+		home := uint64(n) * growIn / growOf >> x.bits
 		if s := &x.shards[i]; s.home == 0 && home > firstHome {
 			s.home = home
 			s.slots = make([]slot, home+min(slackMax, slackMin+home/slackPart))

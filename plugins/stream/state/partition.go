@@ -19,11 +19,10 @@ type partition struct {
 	failed atomic.Pointer[error]
 
 	// files is held by whoever reads or replaces files: restore and snapshot.
-	files     sync.Mutex
-	folder    *folder
-	base      *baseRef
-	manifests int64 // number of the last manifest
-	begin     int64
+	files  sync.Mutex
+	folder *folder
+	base   *baseRef
+	begin  int64
 	// cutSegment began with the last restore; its header is cutHeader bytes long.
 	cutSegment, cutHeader int64
 	// unsafe says that a sync failed: what was not synced before cannot be trusted.
@@ -84,7 +83,7 @@ func (p *partition) claim(name, logic string) (*Table, error) {
 	if len(p.tables) == maxTables {
 		return nil, fmt.Errorf("making table %s: a partition holds at most %d tables", name, maxTables)
 	}
-	t := newTable(p, uint8(len(p.tables)), name) //nolint:gosec // bounded by maxTables
+	t := newTable(p, uint8(len(p.tables)), name)
 	p.tables = append(p.tables, t)
 	return t, p.use(t, logic)
 }

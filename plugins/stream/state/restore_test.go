@@ -324,8 +324,8 @@ func TestATableWaitsForTheRestore(t *testing.T) {
 		got <- err
 	}()
 	select {
-	case <-got:
-		require.Fail(t, "the table came before the restore")
+	case err := <-got:
+		require.Fail(t, "the table came before the restore", "%v", err)
 	default:
 	}
 	_, err := s.Restore(t.Context(), testLog, 0, 0, 0)

@@ -20,7 +20,7 @@ const (
 func newTimers() timers { return timers{due: newIndex(timerShardBits)} }
 
 func (t *timers) set(id uint64, due int64) {
-	word := cellWord(uint64(due)) //nolint:gosec // checked by SetTimer
+	word := cellWord(uint64(due))
 	if t.due.set(id, word) == word {
 		return
 	}
@@ -36,7 +36,7 @@ func (t *timers) cancel(id uint64) bool { return t.due.remove(id) != 0 }
 func (t *timers) first() (first timer, ok bool) {
 	for len(t.heap) > 0 {
 		first = t.heap[0]
-		if t.due.get(first.id) == cellWord(uint64(first.due)) { //nolint:gosec // set by set
+		if t.due.get(first.id) == cellWord(uint64(first.due)) {
 			return first, true
 		}
 		t.pop()
@@ -47,7 +47,7 @@ func (t *timers) first() (first timer, ok bool) {
 func (t *timers) rebuild() {
 	t.heap = t.heap[:0]
 	t.due.each(func(id, word uint64) bool {
-		t.heap = append(t.heap, timer{int64(cellOf(word)), id}) //nolint:gosec // 56 bits
+		t.heap = append(t.heap, timer{int64(cellOf(word)), id})
 		return true
 	})
 	for i := len(t.heap)/2 - 1; i >= 0; i-- {

@@ -13,7 +13,7 @@ const (
 func cellWord(cell uint64) uint64 { return kindCell<<kindShift | cell }
 
 func valueWord(class int, item uint64, n int) uint64 {
-	return uint64(kindValue+class)<<kindShift | uint64(n)<<itemBits | item //nolint:gosec // bounded by MaxValue and classCount
+	return uint64(kindValue+class)<<kindShift | uint64(n)<<itemBits | item
 }
 
 func isValue(word uint64) bool { return word>>kindShift >= kindValue }
@@ -23,5 +23,5 @@ func isCell(word uint64) bool { return word>>kindShift == kindCell }
 func cellOf(word uint64) uint64 { return word & payloadMax }
 
 func valueOf(word uint64) (class int, item uint64, n int) {
-	return int(word>>kindShift) - kindValue, word & (1<<itemBits - 1), int(word & payloadMax >> itemBits) //nolint:gosec // 8 and 17 bits
+	return int(word>>kindShift) - kindValue, word & (1<<itemBits - 1), int(word & payloadMax >> itemBits)
 }

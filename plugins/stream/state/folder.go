@@ -183,6 +183,11 @@ func (f *folder) read(ctx context.Context, m manifest, bound int64) (*found, err
 	return &found{image: i, used: used, base: m.Base}, nil
 }
 
+// forgetVoid leaves the places of manifests whose base was cut to those that can be used.
+func (f *folder) forgetVoid(cut int64) {
+	f.manifests = slices.DeleteFunc(f.manifests, func(m manifest) bool { return m.Base != nil && m.Base.Next > cut })
+}
+
 // voids reports whether the state was cut before the base's position after the base was made.
 func (f *folder) voids(base baseRef) bool {
 	for number, header := range f.headers {

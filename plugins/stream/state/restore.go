@@ -154,6 +154,7 @@ func (p *partition) continueAt(got *found) error {
 	p.writer, p.sealed, p.base = w, got.used, got.base
 	p.mutex.Unlock()
 	p.cutSegment, p.cutHeader = header.Number, w.start
+	p.folder.forgetVoid(got.image.position)
 	var tables []tableInfo
 	time := int64(0)
 	for _, t := range got.image.list() {

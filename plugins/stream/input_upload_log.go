@@ -118,7 +118,7 @@ func newUploadLogInput(config uploadLogInputConfig, mgr *service.Resources, d di
 }
 
 // Connect implements service.BatchInput.
-func (in *uploadLogInput) Connect(context.Context) error { return nil }
+func (*uploadLogInput) Connect(context.Context) error { return nil }
 
 // ReadBatch implements service.BatchInput.
 func (in *uploadLogInput) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {

@@ -11,9 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redpanda-data/benthos/v4/public/service"
-
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -106,7 +105,7 @@ upload_log:
 	go func() { done <- stream.Run(context.Background()) }()
 	return send, func() {
 		require.NoError(t, stream.StopWithin(20*time.Second))
-		<-done
+		require.NoError(t, <-done)
 	}
 }
 
@@ -225,7 +224,7 @@ func TestAChangeOfEverySuiteGoesOnceToEachLane(t *testing.T) {
 	stop()
 	lanes := map[int64]bool{}
 	for _, s := range taken {
-		require.Equal(t, `{"id":"c1"}`, s.body)
+		require.JSONEq(t, `{"id":"c1"}`, s.body)
 		lanes[s.lane] = true
 	}
 	require.Len(t, lanes, 3)

@@ -1,7 +1,6 @@
 package disk_test
 
 import (
-	"errors"
 	"io/fs"
 	"path/filepath"
 	"testing"
@@ -70,7 +69,7 @@ func TestDisks(t *testing.T) {
 			held, err := d.Lock(dir)
 			require.NoError(t, err)
 			_, err = d.Lock(dir)
-			require.True(t, errors.Is(err, disk.ErrLocked))
+			require.ErrorIs(t, err, disk.ErrLocked)
 			require.ErrorContains(t, err, dir)
 			require.NoError(t, held.Close())
 			again, err := d.Lock(dir)

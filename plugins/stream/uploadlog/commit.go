@@ -212,7 +212,7 @@ func (l *Log) giveUp(g *group, err error) error {
 	case len(g.placed) == 0 || errors.Is(err, ErrFull):
 	case errors.Is(err, syscall.ENOSPC):
 		err = fmt.Errorf("%w: %w", ErrFull, err)
-		if cut := l.cutTail(g.segment, g.at); cut != nil {
+		if cut := g.segment.cutTail(g.at); cut != nil {
 			err = l.fail(cut)
 		}
 	default:

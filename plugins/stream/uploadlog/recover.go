@@ -200,7 +200,7 @@ func (l *Log) recoverLast(s *segment, saved checkpoint) error {
 		return nil
 	}
 	if dirty || s.capacity < at {
-		if err := l.cutTail(s, at); err != nil {
+		if err := s.cutTail(at); err != nil {
 			return err
 		}
 	}
@@ -232,7 +232,7 @@ func (l *Log) remember(whole []byte, f frame) {
 
 // cutTail makes everything from the place on zeros again, so that no old frame
 // can ever follow on a new one.
-func (l *Log) cutTail(s *segment, at int64) error {
+func (s *segment) cutTail(at int64) error {
 	err := s.file.Truncate(at)
 	if err == nil {
 		err = s.file.Allocate(s.capacity)

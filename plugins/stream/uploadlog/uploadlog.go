@@ -136,8 +136,7 @@ func Open(d disk.Disk, dir string, options Options) (*Log, error) {
 	}
 	l := &Log{disk: d, dir: dir, options: options, recent: newRecentKeys(options.RecentKeys)}
 	if err := l.open(); err != nil {
-		l.closeFiles()
-		return nil, err
+		return nil, errors.Join(err, l.closeFiles())
 	}
 	if options.ReadOnly {
 		return l, nil

@@ -2,9 +2,9 @@ package uploadlog
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -395,7 +395,7 @@ func TestTheLogIsNotLongerThanItMayBe(t *testing.T) {
 	count := 0
 	for ; err == nil; count++ {
 		require.Less(t, count, 100)
-		err = appendNow(l, uploadEntry(fmt.Sprint(count), 1, 1, 5000))
+		err = appendNow(l, uploadEntry(strconv.Itoa(count), 1, 1, 5000))
 	}
 	require.ErrorIs(t, err, ErrFull)
 	require.ErrorContains(t, err, "not done")
@@ -467,7 +467,7 @@ func TestOnlyWhatNobodyNeedsIsTrimmed(t *testing.T) {
 	d := crashdisk.New(1)
 	fill := func(l *Log, from, until int) {
 		for number := from; number < until; number++ {
-			require.NoError(t, appendNow(l, uploadEntry(fmt.Sprint(number), number%2, int64(number), 5000)))
+			require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), number%2, int64(number), 5000)))
 		}
 	}
 	l := mustOpen(t, d, small())
@@ -519,7 +519,7 @@ func TestRetainKeepsWhatIsDone(t *testing.T) {
 			options.Retain, options.RetainBytes = test.retain, test.bytes
 			l := mustOpen(t, crashdisk.New(1), options)
 			for number := range 40 {
-				require.NoError(t, appendNow(l, uploadEntry(fmt.Sprint(number), 0, int64(number), 5000)))
+				require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), 0, int64(number), 5000)))
 			}
 			l.Done(0, 40, everything(t, l))
 			require.NoError(t, l.Trim())
@@ -537,7 +537,7 @@ func TestDepthAndAgeOverARestart(t *testing.T) {
 	_, waiting := l.Oldest()
 	require.False(t, waiting)
 	for number := range 20 {
-		require.NoError(t, appendNow(l, uploadEntry(fmt.Sprint(number), number%2, int64(100+number), 5000)))
+		require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), number%2, int64(100+number), 5000)))
 	}
 	all := everything(t, l)
 	l.Done(0, 5, []Record{all[0], all[2], all[4]})
@@ -562,14 +562,14 @@ func TestAnEntryThatFitsNoSegmentIsRefused(t *testing.T) {
 	require.NoError(t, appendNow(l, uploadEntry("fits", 0, 1, 32<<10-segmentHead-400)))
 	require.NoError(t, appendNow(l, uploadEntry("fits too", 0, 1, 32<<10-segmentHead-400)))
 	require.NoError(t, l.Close())
-	require.True(t, errors.Is(l.Append(nil, nil), ErrClosed))
+	require.ErrorIs(t, l.Append(nil, nil), ErrClosed)
 }
 
 func TestAReplayNeedsNoRepairAndChangesNothing(t *testing.T) {
 	d := crashdisk.New(3)
 	l := mustOpen(t, d, small())
 	for number := range 25 {
-		require.NoError(t, appendNow(l, uploadEntry(fmt.Sprint(number), number%3, 1, 3000)))
+		require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), number%3, 1, 3000)))
 	}
 	d.Kill()
 	options := Options{ReadOnly: true}

@@ -383,7 +383,10 @@ func TestAFullDiskRefusesAndGoesOn(t *testing.T) {
 	require.ErrorIs(t, appendNow(l, uploadEntry("c", 0, 1, 10)), ErrFull)
 	d.Hook(nil)
 	require.NoError(t, appendNow(l, uploadEntry("c", 0, 1, 10)))
-	require.Len(t, everything(t, l), 3)
+	all := everything(t, l)
+	require.Len(t, all, 3)
+	require.Equal(t, testengine.KindUpload, all[2].Kind)
+	require.NotEmpty(t, all[2].Body)
 	require.NoError(t, l.Close())
 }
 

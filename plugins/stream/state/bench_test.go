@@ -13,6 +13,7 @@ const (
 	benchCells  = 1_000_000
 	benchValues = 100_000
 	benchRecord = 2_000
+	benchWarm   = 40
 )
 
 // BenchmarkRestore reads the state of a million tests that never failed and a
@@ -89,7 +90,10 @@ func BenchmarkRecord(b *testing.B) {
 	at := 0
 	for b.Loop() {
 		require.NoError(b, table.Begin(next, next))
-		for range benchRecord {
+		for n := range benchRecord {
+			if n%benchWarm == 0 {
+				table.Warm(keys[at:min(at+benchWarm, len(keys))])
+			}
 			cell, _ := table.Cell(keys[at])
 			table.SetCell(keys[at], (cell+1)&MaxCell)
 			at = (at + 1) % len(keys)

@@ -32,6 +32,9 @@ type Table struct {
 	// changes is the open record's frame as far as it is known.
 	changes []byte
 
+	// warmed keeps the compiler from leaving out Warm's reads.
+	warmed uint64
+
 	generation atomic.Uint64
 	nextDue    atomic.Int64 // 0 when no timer is set
 }
@@ -99,6 +102,11 @@ func (t *Table) publishDue() {
 	first, _ := t.timers.first()
 	t.nextDue.Store(first.due)
 }
+
+// Warm brings the keys' entries near, all at once: with a million entries a look
+// at one that is far costs 100 ns, at one that is near 15. A few dozen keys that
+// are about to be used are a good number.
+func (t *Table) Warm(keys []uint64) { t.warmed += t.entries.warm(keys) }
 
 // Cell returns the key's cell; ok is false when the key is absent or has a value.
 func (t *Table) Cell(key uint64) (cell uint64, ok bool) {

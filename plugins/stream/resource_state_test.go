@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -27,7 +28,7 @@ type counter struct {
 func (c *counter) Process(ctx context.Context, m *service.Message) (service.MessageBatch, error) {
 	at, ok := message.Position(m)
 	if !ok {
-		return nil, fmt.Errorf("the message has no position")
+		return nil, errors.New("the message has no position")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -121,7 +122,7 @@ func TestStateGoesOnWhereTheLogGoesOn(t *testing.T) {
 			require.ErrorContains(t, err, "in use by another process")
 		}
 		require.NoError(t, stream.StopWithin(20*time.Second))
-		<-done
+		require.NoError(t, <-done)
 	}
 }
 

@@ -192,8 +192,7 @@ func (p *partition) mark(next int64) {
 	}
 	p.acked = next
 	if !p.durable {
-		p.synced = next
-		return
+		return // Nothing is ever durable: the log keeps everything.
 	}
 	if p.write(frame{kind: frameMark, offset: next, time: p.time}) == nil {
 		if err := p.writer.flush(); err != nil {

@@ -294,6 +294,8 @@ func TestWithoutFilesStateFollowsALogFromItsBeginning(t *testing.T) {
 	next, err := s.Restore(t.Context(), testLog, 0, 0, 40)
 	require.NoError(t, err)
 	require.Zero(t, next)
+	s.Acked(0, 40)
+	require.Zero(t, s.Synced(0), "the log has to keep everything")
 	_, err = s.Restore(t.Context(), testLog, 0, 5, 40)
 	require.ErrorContains(t, err, "from its beginning")
 	require.NoError(t, s.Close(t.Context()))

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,129 +13,9 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
-
-// fakeState follows the log as the state resource does: a number for each lane
-// that processing moves, a synced one behind it.
-type fakeState struct {
-	mu       sync.Mutex
-	restores []string
-	synced   map[int]int64
-	acked    map[int]int64
-	due      map[int]int64
-	err      error
-	back     int64 // How far behind the cursor it restores.
-	wait     chan struct{}
-}
-
-func (f *fakeState) Restore(ctx context.Context, _ testengine.LogIdentity, lane int, begin, cursor int64) (int64, error) {
-	if f.wait != nil {
-		select {
-		case <-f.wait:
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.restores = append(f.restores, fmt.Sprintf("lane %d from %d to %d", lane, begin, cursor))
-	return max(begin, cursor-f.back), f.err
-}
-
-func (f *fakeState) NextDue(lane int) (int64, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	due, ok := f.due[lane]
-	return due, ok
-}
-
-func (f *fakeState) Synced(lane int) int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.synced[lane]
-}
-
-func (f *fakeState) Acked(lane int, next int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.acked == nil {
-		f.acked = map[int]int64{}
-	}
-	f.acked[lane] = next
-}
-
-// fakeStore is a store with one watermark for all lanes.
-type fakeStore struct {
-	next  int64
-	known bool
-	err   error
-}
-
-func (f fakeStore) Watermark(context.Context, testengine.LogIdentity, int) (int64, bool, error) {
-	return f.next, f.known, f.err
-}
-
-type fixture struct {
-	disk  *crashdisk.Disk
-	clock time.Time
-	lanes int
-	state *fakeState
-	store testengine.LogReader
-}
-
-func newFixture() *fixture {
-	return &fixture{disk: crashdisk.New(1), clock: time.UnixMilli(1_000_000), lanes: 1}
-}
-
-func (f *fixture) open(t *testing.T) *uploadLog {
-	t.Helper()
-	mgr := service.MockResources()
-	u := &uploadLog{
-		config: uploadLogConfig{
-			path: "data/log", tickInterval: time.Hour, batch: uploadlog.Limit{Entries: 3, Bytes: 1 << 20},
-			options: uploadlog.Options{Lanes: f.lanes, SegmentBytes: 32 << 10, Random: rand.NewChaCha8([32]byte{1}), MemoryBytes: 8 << 10},
-		},
-		now: func() time.Time { return f.clock }, logger: mgr.Logger(), metrics: newUploadLogMetrics(mgr.Metrics()),
-		changed: make(chan struct{}, 1), lastAppend: f.clock, store: f.store,
-	}
-	if f.state != nil {
-		u.follower = f.state
-	}
-	require.NoError(t, u.open(f.disk))
-	t.Cleanup(func() { _ = u.Close(context.Background()) })
-	return u
-}
-
-// write appends one message and returns its answer.
-func write(t *testing.T, u *uploadLog, m *service.Message) error {
-	t.Helper()
-	answered := make(chan error, 1)
-	err := u.WriteBatch(t.Context(), service.MessageBatch{m}, func(_ context.Context, err error) error {
-		answered <- err
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return <-answered
-}
-
-// read returns the offsets of the next batch and its ack.
-func read(t *testing.T, u *uploadLog) (offsets []int64, batch service.MessageBatch, ack func(error)) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	batch, acked, err := u.ReadBatch(ctx)
-	require.NoError(t, err)
-	for _, m := range batch {
-		offset, _ := message.Int(m, testengine.MetaOffset)
-		offsets = append(offsets, offset)
-	}
-	return offsets, batch, func(err error) { require.NoError(t, acked(ctx, err)) }
-}
 
 func TestABatchThatFailsComesAgainAfterTheStateWentBack(t *testing.T) {
 	f := newFixture()
@@ -402,48 +280,6 @@ func TestStopIsAtOnceAndDrainIsNot(t *testing.T) {
 			require.ErrorIs(t, err, service.ErrEndOfBuffer)
 		})
 	}
-}
-
-func TestAReplayGivesTheRecordsTheirOldNames(t *testing.T) {
-	f := newFixture()
-	f.lanes = 3
-	u := f.open(t)
-	for number := range 10 {
-		require.NoError(t, write(t, u, upload(fmt.Sprint("suite", number), number)))
-	}
-	id := u.log.Identity().ID
-	config := uploadLogInputConfig{path: "data/log", from: 2, batch: uploadlog.Limit{Entries: 3, Bytes: 1 << 20}}
-	_, err := newUploadLogInput(config, service.MockResources(), f.disk)
-	require.ErrorContains(t, err, "folder data/log is in use by another process")
-	require.NoError(t, u.Close(t.Context()))
-
-	in, err := newUploadLogInput(config, service.MockResources(), f.disk)
-	require.NoError(t, err)
-	require.NoError(t, in.Connect(t.Context()))
-	var offsets []int64
-	failed := false
-	for {
-		batch, ack, err := in.ReadBatch(t.Context())
-		if errors.Is(err, service.ErrEndOfInput) {
-			break
-		}
-		require.NoError(t, err)
-		if len(offsets) == 3 && !failed {
-			failed = true
-			require.NoError(t, ack(t.Context(), errors.New("away")))
-			continue
-		}
-		for _, m := range batch {
-			position, ok := message.Position(m)
-			require.True(t, ok)
-			require.Equal(t, id, position.LogID)
-			offsets = append(offsets, position.Offset)
-		}
-		require.NoError(t, ack(t.Context(), nil))
-	}
-	require.True(t, failed)
-	require.Equal(t, []int64{2, 3, 4, 5, 6, 7, 8, 9}, offsets)
-	require.NoError(t, in.Close(t.Context()))
 }
 
 func TestBothSpecsParseTheirExamples(t *testing.T) {

@@ -3,7 +3,6 @@ package uploadlog
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -186,111 +185,6 @@ func TestADuplicateSharesTheFateOfItsOriginal(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
-// TestPowerCuts appends at random, lets the machine stop at a random operation,
-// loses what was not synced, and opens the log again: everything answered is
-// there once and in order, nothing is there that was never sent, T never goes back.
-func TestPowerCuts(t *testing.T) {
-	for seed := range uint64(300) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { powerCuts(t, seed) })
-	}
-}
-
-func powerCuts(t *testing.T, seed uint64) {
-	d := crashdisk.New(seed)
-	random := rand.New(rand.NewPCG(seed, 1))
-	sent := map[string]int{} // Lane of each upload that was ever sent.
-	var answered []string
-	var known []Record
-	id := ""
-	for life := range 5 {
-		d.StopAfter(20 + random.IntN(150))
-		l, err := Open(d, "data/log", small())
-		if err == nil {
-			if id == "" && l.End() > 0 {
-				id = l.Identity().ID
-			}
-			answered = append(answered, someLife(t, l, random, life, sent)...)
-		} else {
-			require.ErrorIs(t, err, crashdisk.ErrStopped, "only the stopped machine keeps the log from opening")
-		}
-		if random.IntN(3) == 0 {
-			d.Kill()
-		} else {
-			d.Crash()
-		}
-		l, err = Open(d, "data/log", small())
-		require.NoError(t, err)
-		known = requireHolds(t, l, answered, sent, known)
-		require.NoError(t, l.Close())
-		d.Kill()
-	}
-}
-
-// someLife appends from three goroutines until the machine stops and returns what was answered.
-func someLife(t *testing.T, l *Log, random *rand.Rand, life int, sent map[string]int) (answered []string) {
-	t.Helper()
-	var mu sync.Mutex
-	var writers sync.WaitGroup
-	for writer := range 3 {
-		mine := rand.New(rand.NewPCG(random.Uint64(), uint64(writer)))
-		writers.Go(func() {
-			for number := range 60 {
-				name := fmt.Sprintf("%d.%d.%d", life, writer, number)
-				mu.Lock()
-				sent[name] = writer
-				mu.Unlock()
-				e := uploadEntry(name, writer, mine.Int64N(1000), mine.IntN(3)*mine.IntN(2000))
-				if appendNow(l, e) != nil {
-					return
-				}
-				mu.Lock()
-				answered = append(answered, name)
-				mu.Unlock()
-				if number%9 == 8 {
-					_ = l.Checkpoint()
-				}
-			}
-		})
-	}
-	writers.Wait()
-	_ = l.Close()
-	return answered
-}
-
-// requireHolds compares the log with what is known of it and returns what it holds.
-func requireHolds(t *testing.T, l *Log, answered []string, sent map[string]int, before []Record) []Record {
-	t.Helper()
-	all := everything(t, l)
-	require.GreaterOrEqual(t, len(all), len(before), "what was once given out stays")
-	times := int64(0)
-	at := map[string]int{}
-	for i, r := range all {
-		require.EqualValues(t, i, r.Number)
-		require.GreaterOrEqual(t, r.Time, times)
-		times = r.Time
-		name := nameOf(r)
-		lane, known := sent[name]
-		require.True(t, known, "%s was never sent", name)
-		require.Equal(t, lane, r.Lane)
-		require.True(t, strings.HasPrefix(string(r.Body), name+":"))
-		_, twice := at[name]
-		require.False(t, twice, "%s is there twice", name)
-		at[name] = i
-		if i < len(before) {
-			require.Equal(t, before[i], r)
-		}
-	}
-	require.Equal(t, times, l.Time())
-	last := map[int]int{}
-	for _, name := range answered {
-		i, ok := at[name]
-		require.True(t, ok, "%s was answered and is gone", name)
-		require.GreaterOrEqual(t, i, last[sent[name]], "%s stands in the wrong order", name)
-		last[sent[name]] = i
-	}
-	return all
-}
-
 func TestDamageInTheMiddleIsARefusalThatNamesThePlace(t *testing.T) {
 	fill := func(checkpoint bool) *crashdisk.Disk {
 		d := crashdisk.New(1)
@@ -360,57 +254,6 @@ func TestDamageInTheMiddleIsARefusalThatNamesThePlace(t *testing.T) {
 	})
 }
 
-func TestAFullDiskRefusesAndGoesOn(t *testing.T) {
-	d := crashdisk.New(1)
-	options := small()
-	options.MinFreeBytes = 10 << 10
-	l := mustOpen(t, d, options)
-	require.NoError(t, appendNow(l, uploadEntry("a", 0, 1, 10)))
-
-	d.SetSpace(40 << 10)
-	err := appendNow(l, uploadEntry("b", 0, 1, 10))
-	require.ErrorIs(t, err, ErrFull)
-	require.ErrorContains(t, err, "must stay free")
-	d.SetSpace(1 << 30)
-	require.NoError(t, appendNow(l, uploadEntry("b", 0, 1, 10)), "the refused upload is no duplicate")
-
-	d.Hook(func(op crashdisk.Op) error {
-		if op.Verb == "write" {
-			return syscall.ENOSPC
-		}
-		return nil
-	})
-	require.ErrorIs(t, appendNow(l, uploadEntry("c", 0, 1, 10)), ErrFull)
-	d.Hook(nil)
-	require.NoError(t, appendNow(l, uploadEntry("c", 0, 1, 10)))
-	all := everything(t, l)
-	require.Len(t, all, 3)
-	require.Equal(t, testengine.KindUpload, all[2].Kind)
-	require.NotEmpty(t, all[2].Body)
-	require.NoError(t, l.Close())
-}
-
-func TestTheLogIsNotLongerThanItMayBe(t *testing.T) {
-	options := small()
-	options.MaxBytes = 4 * options.SegmentBytes
-	l := mustOpen(t, crashdisk.New(1), options)
-	var err error
-	count := 0
-	for ; err == nil; count++ {
-		require.Less(t, count, 100)
-		err = appendNow(l, uploadEntry(strconv.Itoa(count), 1, 1, 5000))
-	}
-	require.ErrorIs(t, err, ErrFull)
-	require.ErrorContains(t, err, "not done")
-	require.Greater(t, count, 4*5)
-	all := everything(t, l)
-	require.Len(t, all, count-1)
-	l.Done(1, 6, all[:6])
-	require.NoError(t, appendNow(l, uploadEntry("more", 1, 1, 5000)), "what is done makes room")
-	require.Equal(t, int64(5), l.Begin(1))
-	require.NoError(t, l.Close())
-}
-
 func TestAFailedSyncIsNeverAnswered(t *testing.T) {
 	d := crashdisk.New(1)
 	l := mustOpen(t, d, small())
@@ -464,99 +307,6 @@ func TestAFolderBelongsToOneProcessAndOneIdentity(t *testing.T) {
 	require.NoError(t, d.Remove("data/log/log.json"))
 	_, err = Open(d, "data/log", small())
 	require.ErrorContains(t, err, "has segments but no log.json")
-}
-
-func TestOnlyWhatNobodyNeedsIsTrimmed(t *testing.T) {
-	d := crashdisk.New(1)
-	fill := func(l *Log, from, until int) {
-		for number := from; number < until; number++ {
-			require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), number%2, int64(number), 5000)))
-		}
-	}
-	l := mustOpen(t, d, small())
-	fill(l, 0, 40) // Five or six a segment.
-	all := everything(t, l)
-	require.NoError(t, l.Trim())
-	require.Len(t, everything(t, l), 40, "nothing is done")
-
-	for lane := range 2 {
-		l.Done(lane, 40, all)
-	}
-	l.Keep(1, 12)
-	require.NoError(t, l.Trim())
-	first := everything(t, l)[0].Number
-	require.Positive(t, first)
-	require.LessOrEqual(t, first, int64(11), "the state has not synced entry 13 of lane 1")
-	begin := l.Begin(0)
-	require.Positive(t, begin)
-	require.Zero(t, l.Begin(2), "a lane without entries has lost none")
-
-	require.NoError(t, l.Close())
-	d.Crash()
-	l = mustOpen(t, d, small())
-	require.Equal(t, begin, l.Begin(0), "the beginning is known after a power cut")
-	require.Equal(t, first, everything(t, l)[0].Number)
-	require.EqualValues(t, 40, l.Cursor(0))
-	entries, size := l.Depth()
-	require.Zero(t, entries)
-	require.Zero(t, size)
-	require.NoError(t, l.Close())
-}
-
-func TestRetainKeepsWhatIsDone(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		retain  time.Duration
-		bytes   int64
-		oldest  int64
-		atLeast int64
-	}{
-		{"without retain only the slack stays", 0, 0, 40, 15},
-		{"by log time", 30 * time.Millisecond, 0, 10, 5},
-		{"by bytes", 0, 3 * 32 << 10, 30, 15},
-		{"by whichever is reached first", time.Hour, 2 * 32 << 10, 40, 20},
-		{"all when it is long", time.Hour, 0, 0, 0},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			options := small()
-			options.Retain, options.RetainBytes = test.retain, test.bytes
-			l := mustOpen(t, crashdisk.New(1), options)
-			for number := range 40 {
-				require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), 0, int64(number), 5000)))
-			}
-			l.Done(0, 40, everything(t, l))
-			require.NoError(t, l.Trim())
-			first := everything(t, l)[0].Number
-			require.LessOrEqual(t, first, test.oldest)
-			require.GreaterOrEqual(t, first, test.atLeast)
-			require.NoError(t, l.Close())
-		})
-	}
-}
-
-func TestDepthAndAgeOverARestart(t *testing.T) {
-	d := crashdisk.New(1)
-	l := mustOpen(t, d, small())
-	_, waiting := l.Oldest()
-	require.False(t, waiting)
-	for number := range 20 {
-		require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), number%2, int64(100+number), 5000)))
-	}
-	all := everything(t, l)
-	l.Done(0, 5, []Record{all[0], all[2], all[4]})
-	l.Done(1, 2, []Record{all[1]})
-	entries, size := l.Depth()
-	require.EqualValues(t, 16, entries)
-	oldest, waiting := l.Oldest()
-	require.True(t, waiting)
-	require.EqualValues(t, 103, oldest)
-	require.NoError(t, l.Close())
-
-	l = mustOpen(t, d, small())
-	again, sizeAgain := l.Depth()
-	require.Equal(t, entries, again)
-	require.Equal(t, size, sizeAgain)
-	require.NoError(t, l.Close())
 }
 
 func TestAnEntryThatFitsNoSegmentIsRefused(t *testing.T) {

@@ -289,7 +289,18 @@ func (s *site) tagKeys(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, slices.Concat(query.BuiltinKeys, keys))
+	return c.json(http.StatusOK, withBuiltins(keys))
+}
+
+// withBuiltins puts the keys that always exist behind the tags, each once.
+func withBuiltins(keys []string) []string {
+	list := slices.Clone(keys)
+	for _, key := range query.BuiltinKeys {
+		if !slices.Contains(list, key) {
+			list = append(list, key)
+		}
+	}
+	return list
 }
 
 func (s *site) tagValues(c *call) error {

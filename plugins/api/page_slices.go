@@ -20,7 +20,7 @@ func (s *site) slicesPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	view.Keys = slices.Concat(keys, query.BuiltinKeys)
+	view.Keys = withBuiltins(keys)
 	if !view.Asked {
 		return s.page(c, page.Slices, view)
 	}

@@ -177,6 +177,9 @@ func (s *site) testPage(c *call) error {
 	}
 	view.Shown = len(executions)
 	view.Branches = page.HistoryByBranch(executions, facts.DefaultBranch)
+	if len(view.Branches) > page.FirstBranches {
+		view.Branches, view.More = view.Branches[:page.FirstBranches], view.Branches[page.FirstBranches:]
+	}
 	view.Chart = page.DurationChart(executions)
 	return s.page(c, page.Test, view)
 }

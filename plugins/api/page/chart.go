@@ -115,10 +115,11 @@ func bars(s query.Slice, t query.Table) Chart {
 	return c
 }
 
-// lines shows the first measure over time, a line for each value of the other keys.
+// lines shows the first measure over time, a line for each value of the other
+// keys: the longest lines when there are too many.
 func lines(s query.Slice, t query.Table, at int) Chart {
 	c := Chart{Kind: "lines", Unit: Unit(s.Measures[0])}
-	label := map[string]int{}
+	label, line, length := map[string]int{}, map[string]int{}, []int{}
 	for _, row := range t.Rows {
 		moment, _ := row[at].(string)
 		if _, ok := label[moment]; !ok {
@@ -126,27 +127,32 @@ func lines(s query.Slice, t query.Table, at int) Chart {
 			c.Labels = append(c.Labels, moment)
 		}
 	}
-	line := map[string]int{}
 	for _, row := range t.Rows {
-		keys := slices.Delete(slices.Clone(row[:len(s.By)]), at, at+1)
-		name := rowLabel(keys)
-		if len(keys) == 0 {
-			name = measureLabels[s.Measures[0]]
-		}
+		name := lineName(s, row, at)
 		i, ok := line[name]
 		if !ok {
-			if len(c.Series) == maxSeries {
-				c.Note = "The chart shows " + measureLabels[s.Measures[0]] + " of " + formatCount(maxSeries) + " groups."
-				continue
-			}
 			i = len(c.Series)
 			line[name] = i
 			c.Series = append(c.Series, Series{Name: name, Values: make([]*float64, len(c.Labels))})
+			length = append(length, 0)
 		}
 		moment, _ := row[at].(string)
 		c.Series[i].Values[label[moment]] = cellNumber(row[len(s.By)])
+		length[i]++
+	}
+	if len(c.Series) > maxSeries {
+		c.Note = "The chart shows the " + formatCount(maxSeries) + " groups with the most moments, of " + formatCount(len(c.Series)) + "."
+		slices.SortStableFunc(c.Series, func(a, b Series) int { return length[line[b.Name]] - length[line[a.Name]] })
+		c.Series = c.Series[:maxSeries]
 	}
 	return c
+}
+
+func lineName(s query.Slice, row []any, at int) string {
+	if len(s.By) == 1 {
+		return measureLabels[s.Measures[0]]
+	}
+	return rowLabel(slices.Delete(slices.Clone(row[:len(s.By)]), at, at+1))
 }
 
 func rowLabel(keys []any) string {

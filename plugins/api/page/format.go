@@ -35,6 +35,7 @@ func functions() template.FuncMap {
 		"web":         isWeb,
 		"statecount":  func(counts map[query.State]int, state string) int { return counts[query.State(state)] },
 		"strip":       stripText,
+		"why":         why,
 		"word":        eventWord,
 		"label":       func(m query.Measure) string { return measureLabels[m] },
 	}

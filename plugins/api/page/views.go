@@ -41,10 +41,12 @@ type TestView struct {
 	Test     query.Test
 	Period   string
 	Branches []BranchHistory
-	Shown    int
-	Groups   []query.FailureGroup
-	Events   []testengine.Verdict
-	Chart    Chart
+	// More are the branches that are folded away.
+	More   []BranchHistory
+	Shown  int
+	Groups []query.FailureGroup
+	Events []testengine.Verdict
+	Chart  Chart
 }
 
 // BranchHistory is what a test did on one branch, run by run, oldest first.
@@ -52,6 +54,9 @@ type BranchHistory struct {
 	Branch string
 	Runs   []RunMark
 }
+
+// FirstBranches is how many branches are shown unfolded.
+const FirstBranches = 10
 
 // RunMark is what a test did in one run.
 type RunMark struct {

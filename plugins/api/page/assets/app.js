@@ -26,7 +26,7 @@
   // Charts: colours come from the style sheet, so light and dark are one.
   let charts = [];
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-  const palette = () => ["accent", "mix", "sus", "bad", "ok", "soft", "link", "off"].map(colour);
+  const palette = () => ["accent", "mix", "sus", "bad", "blue", "ok", "pink", "grey"].map(colour);
   const writers = {
     s: (v) => (v >= 120 ? (v / 60).toFixed(1) + " min" : v >= 1 || v === 0 ? +v.toPrecision(3) + " s" : +(v * 1000).toPrecision(3) + " ms"),
     "%": (v) => +(v * 100).toFixed(1) + " %",
@@ -73,8 +73,9 @@
     };
     if (data.kind === "bars") {
       canvas.parentElement.style.height = 60 + data.labels.length * (14 + 12 * data.series.length) + "px";
+      const room = Math.max(14, Math.min(48, canvas.parentElement.clientWidth / 17));
       options.indexAxis = "y";
-      options.scales = { x: value, y: { grid: { display: false }, ticks: { autoSkip: false, callback(v) { const s = this.getLabelForValue(v); return s.length > 44 ? "…" + s.slice(-43) : s; } } } };
+      options.scales = { x: value, y: { grid: { display: false }, ticks: { autoSkip: false, callback(v) { const s = this.getLabelForValue(v); return s.length > room ? "…" + s.slice(1 - Math.floor(room)) : s; } } } };
       return { type: "bar", options, data: { labels: data.labels, datasets: data.series.map((s, i) => ({ label: s.name, data: s.values, backgroundColor: colours[i], borderRadius: 3, maxBarThickness: 18 })) } };
     }
     // Days are UTC days wherever the reader is; everything else is in his zone.
@@ -85,6 +86,9 @@
     options.plugins.tooltip.callbacks.title = (items) => (days ? day : exact).format(items[0].parsed.x);
     if (data.kind === "lines") {
       const at = data.labels.map((l) => Date.parse(l));
+      const edge = at.length > 1 ? 0 : 86400000;
+      options.scales.x.min = at[0] - edge;
+      options.scales.x.max = at[at.length - 1] + edge;
       options.interaction = { mode: "nearest", axis: "x", intersect: false };
       return { type: "line", options, data: { datasets: data.series.map((s, i) => ({ label: s.name, spanGaps: true, data: s.values.map((v, j) => ({ x: at[j], y: v })).filter((p) => p.y !== null), borderColor: colours[i], backgroundColor: colours[i], borderWidth: 2, pointRadius: 2.5, tension: 0.25 })) } };
     }

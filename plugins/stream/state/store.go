@@ -20,6 +20,7 @@ type Store struct {
 	disk    disk.Disk
 	options Options
 	lock    io.Closer
+	closed  sync.Once
 	// merging is held by the one partition that merges its base.
 	merging sync.Mutex
 	woken   chan *partition
@@ -166,16 +167,17 @@ func (s *Store) Snapshot(ctx context.Context) error {
 }
 
 // Close makes a last snapshot, as far as the context allows, and gives the
-// folder free.
+// folder free. The host may call it twice, and at once: only the first does.
 func (s *Store) Close(ctx context.Context) error {
 	var err error
-	if !s.options.InMemory {
-		err = s.Snapshot(ctx)
-	}
-	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
-		s.lock = nil
-	}
+	s.closed.Do(func() {
+		if !s.options.InMemory {
+			err = s.Snapshot(ctx)
+		}
+		if s.lock != nil {
+			err = errors.Join(err, s.lock.Close())
+		}
+	})
 	return err
 }
 

@@ -27,7 +27,7 @@ func TestPagesShow(t *testing.T) {
 		name, path string
 		shows      []string
 	}{
-		{"the flaky list: state, probability, evidence, owner", "/flaky", []string{"pill flaky", "retries a declined card once", "@payments\"", "It failed and passed on the same commit", "posterior_flaky", "/runs/run_"}},
+		{"the flaky list: state, probability, evidence, owner", "/flaky", []string{"pill flaky", "retries a declined card once", "@payments\"", "It failed and passed on one commit", "posterior_flaky", "/runs/run_"}},
 		{"all tests", "/tests?state=healthy", []string{"pill healthy", "1–30 of"}},
 		{"one test: marks, failures by cause, events", "/tests/" + flakyID(), []string{"Failures by cause", "Timeout::Error", "suspected flaky", `class="mixed"`, "data-chart="}},
 		{"runs", "/runs", []string{"#4999", "running", "Older →"}},

@@ -18,14 +18,14 @@ func (d *demo) events() {
 		}
 		switch {
 		case t.broken:
-			d.event(t, testengine.TestBroken, failures[len(failures)-2:], 0.97, "It passed on main until the commit before and failed on every run since, with one signature.")
+			d.event(t, testengine.TestBroken, failures[len(failures)-2:], 0.97, "3 failing commits in a row")
 		case t.flaky > 0.05:
-			d.event(t, testengine.FlakySuspected, failures[:1], 0.52, "It failed and passed on one commit.")
+			d.event(t, testengine.FlakySuspected, failures[:1], 0.52, "")
 			half := failures[:min(len(failures), 6)]
-			d.event(t, testengine.FlakyDetected, half, 0.93, "It failed and passed on the same commit in several runs, on more than one branch.")
-			d.event(t, testengine.FlakyUpdated, failures, 0.9+t.flaky/3, "It failed and passed on the same commit in "+strconv.Itoa(len(failures))+" runs; last on main.")
+			d.event(t, testengine.FlakyDetected, half, 0.93, "")
+			d.event(t, testengine.FlakyUpdated, failures, 0.9+t.flaky/3, "")
 		default:
-			d.event(t, testengine.FlakySuspected, failures[:1], 0.41+t.flaky, "It failed and passed on one commit.")
+			d.event(t, testengine.FlakySuspected, failures[:1], 0.41+t.flaky, "")
 		}
 	}
 	slices.SortStableFunc(d.store.Events, func(a, b testengine.Verdict) int { return int(a.Time - b.Time) })
@@ -56,11 +56,11 @@ func NewVerdict(scope, name, file, owner string, kind testengine.VerdictType, fa
 		Scope: scope, Name: name, File: file, Owner: owner, Rule: testengine.Rule{ID: "passed_on_retry", Version: 1},
 		Probability: probability, Episode: 1, Signatures: []string{},
 		Evidence: testengine.Evidence{FailureReasons: []string{}, Commits: []string{}, Executions: []string{}, Note: note, Numbers: map[string]float64{
-			"failed": float64(len(failures)), "passed": float64(130 - len(failures)), "posterior_flaky": probability, "transitions": float64(2 * len(failures)),
+			"failing_runs": float64(len(failures)), "runs": 130, "own_pieces": float64(len(failures)), "posterior_flaky": probability,
 		}},
 	}
 	if kind == testengine.TestBroken {
-		v.Rule.ID = "state_filter"
+		v.Rule.ID = "broken_test"
 	}
 	for i, e := range failures {
 		if i == 0 {

@@ -120,10 +120,12 @@ func (e *Engine) observe(s *suite, r *run, at int64) {
 	sc := e.survey(s, r, at)
 	for i := range r.outcomes {
 		o := &r.outcomes[i]
-		if o.flags&flagObserved != 0 {
+		if o.flags&flagObserved != 0 && (o.passed > 0 || o.flags&flagMixed != 0 || o.failed <= o.seen) {
 			continue
 		}
+		again := o.flags&flagObserved != 0
 		o.flags |= flagObserved
+		o.seen = o.failed
 		r.touch(i)
 		rec := e.record(o.key)
 		if rec == nil {
@@ -134,6 +136,14 @@ func (e *Engine) observe(s *suite, r *run, at int64) {
 			late: r.place < rec.newest, same: r.place == rec.newest,
 		}
 		c.discount(i)
+		if again {
+			if c.same && !s.settings.Filter.Disabled {
+				rec.belief.FailedAgain()
+				rec.broke = true
+				e.finish(c)
+			}
+			continue
+		}
 		if !c.late {
 			for k := range monitors {
 				if m := &monitors[k]; m.observe != nil && !m.settings(s.settings).Disabled {

@@ -16,7 +16,7 @@ func observeFilter(_ *Engine, c *inquiry) {
 		crowd = 20 // who broke lately breaks again: reverted, relanded
 	}
 	if others > 0 {
-		crowd, chance = max(crowd, 10), 4e-3*float64(min(others, 5))
+		crowd, chance = max(crowd, 10*float64(min(others, 20))), 4e-3*float64(min(others, 5))
 	}
 	failedOnly := o.failed > 0 && o.passed == 0 && o.flags&flagMixed == 0
 	if !c.same {

@@ -55,6 +55,7 @@ type outcome struct {
 	flipAfter int64   // milliseconds from the failure to the pass, or back
 	factor    float32 // what its mixed result was worth when it was counted
 	scored    uint8   // generations that have counted it
+	seen      uint16  // failures that the filter has seen
 }
 
 const (
@@ -163,6 +164,7 @@ func (o *outcome) append(w *wire.Writer) {
 	w.Int(o.flipAfter)
 	w.F32(o.factor)
 	w.Byte(o.scored)
+	w.U16(o.seen)
 }
 
 func (o *outcome) read(b *wire.Reader) {
@@ -170,6 +172,7 @@ func (o *outcome) read(b *wire.Reader) {
 	o.failed, o.passed, o.flags = b.U16(), b.U16(), b.U16()
 	o.flipFirst, o.flipAfter = b.Int(), b.Int()
 	o.factor, o.scored = b.F32(), b.Byte()
+	o.seen = b.U16()
 }
 
 // runByKey reads a run from the state, nil when it is not there.

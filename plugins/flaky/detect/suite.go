@@ -27,7 +27,7 @@ type suite struct {
 	oldestSlot   uint32 // the oldest commit that is remembered
 	oldestPasses uint32 // the oldest commit whose passes are remembered
 	branch       string // the default branch
-	named        bool   // uploads name the default branch themselves
+	named        bool   // uploads name it themselves
 	lastDefault  int64  // when the default branch was last seen
 	newest       [2]uint32
 	counts       [classes]recentCounts
@@ -141,16 +141,16 @@ func (s *suite) read(value []byte) {
 }
 
 // class says which line a branch belongs to, and learns which branch is the
-// default one where uploads do not name it.
+// default one: the one that uploads name, once it is seen; until then, and
+// where they name none, the best known of those that are seen.
 func (s *suite) class(upload *testengine.Upload) int {
 	branch := upload.Branch
 	switch {
-	case upload.DefaultBranch != "":
-		if s.branch != upload.DefaultBranch || !s.named {
-			s.branch, s.named, s.dirty = upload.DefaultBranch, true, true
-		}
-	case !s.named:
-		if place, ok := s.settings.preference(branch); ok {
+	case branch == "" || branch == s.branch || s.named && upload.DefaultBranch == s.branch:
+	case branch == upload.DefaultBranch:
+		s.branch, s.named, s.dirty = branch, true, true
+	default:
+		if place, ok := s.settings.preference(branch); ok && !s.named {
 			if known, has := s.settings.preference(s.branch); !has || place < known {
 				s.branch, s.dirty = branch, true
 			}

@@ -96,6 +96,15 @@ func (s *State) Failed(attempts int, chance float64) {
 	s.settle(h*half, b, f)
 }
 
+// FailedAgain updates the belief by a retry that failed as well.
+func (s *State) FailedAgain() {
+	var f [6]float64
+	for k := range f {
+		f[k] = float64(s.Flaky[k]) * max(Rates[k], .1)
+	}
+	s.settle(float64(s.Healthy)*.5, float64(s.Broken)*.999, f)
+}
+
 // Mixed updates the belief by a pass and a failure on one commit, which is
 // factor times likelier for a flaky test than for a healthy or a broken one.
 // Rates near what was seen gain most.

@@ -36,9 +36,6 @@ func weighRetry(e *Engine, c *inquiry) {
 	}
 	o.flags |= flagFlipped
 	o.factor = float32(factor)
-	if Trace != nil {
-		Trace(c.at, e.namesIn(c).test, int(factor), "guarded", o.flags&flagGuarded != 0, "flags", o.flags, "crowd", c.crowd, c.flips, c.fails, "p", round(rec.belief.ProbabilityFlaky()), c.run.storm)
-	}
 	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {
 		rec.streak = 0 // its failure was taken for the whole story
 	}

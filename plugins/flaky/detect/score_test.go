@@ -270,4 +270,13 @@ func TestScoreOnAdversarialWorlds(t *testing.T) {
 		}
 	}
 	t.Logf("pooled: %s", &pooled)
+	// The floors are what is reached, a little below.
+	require.GreaterOrEqual(t, pooled.precision(), .93)
+	require.GreaterOrEqual(t, pooled.recall(), .95)
+	require.GreaterOrEqual(t, ratio(pooled.suspectedOf, pooled.seen), .98)
+	require.LessOrEqual(t, quantile(pooled.runsToSuspect, .5), 1)
+	require.LessOrEqual(t, quantile(pooled.runsToDetect, .5), 4)
+	require.LessOrEqual(t, float64(pooled.recoveries)/float64(pooled.flaky), .08)
+	require.GreaterOrEqual(t, ratio(pooled.brokenSaid, pooled.broken), .97)
+	require.Zero(t, pooled.hidden)
 }

@@ -118,7 +118,7 @@ func (s *site) logout(c *call) error {
 }
 
 func (s *site) cookie(value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure follows the scheme: plain HTTP has no other cookie
 		Name: tokenCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.door.BaseURL(), "https://"),
 	}

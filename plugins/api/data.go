@@ -304,7 +304,7 @@ func withBuiltins(keys []string) []string {
 }
 
 func (s *site) tagValues(c *call) error {
-	limit, err := c.number("limit", 50, 1, 1000)
+	limit, err := c.number("limit", 50, 1000)
 	if err != nil {
 		return err
 	}

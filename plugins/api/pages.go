@@ -75,7 +75,7 @@ func (s *site) rootPage(c *call) error {
 	return s.page(c, page.Suites, page.SuitesView{Frame: s.frame(c, "Suites", ""), List: list})
 }
 
-func (s *site) suitePage(c *call) error {
+func (*site) suitePage(c *call) error {
 	http.Redirect(c.w, c.r, page.SuitePath(c.key, "flaky"), http.StatusFound)
 	return nil
 }

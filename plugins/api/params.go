@@ -19,22 +19,22 @@ const (
 
 // paging reads page and per_page.
 func (c *call) paging() (query.Paging, error) {
-	number, err := c.number("page", 1, 1, 1_000_000)
+	number, err := c.number("page", 1, 1_000_000)
 	if err != nil {
 		return query.Paging{}, err
 	}
-	size, err := c.number("per_page", defaultPerPage, 1, maxPerPage)
+	size, err := c.number("per_page", defaultPerPage, maxPerPage)
 	return query.Paging{Number: number, Size: size}, err
 }
 
-func (c *call) number(name string, fallback, least, most int) (int, error) {
+func (c *call) number(name string, fallback, most int) (int, error) {
 	text := c.r.URL.Query().Get(name)
 	if text == "" {
 		return fallback, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		return 0, &query.FieldError{Field: name, Reason: fmt.Sprintf("%q is no number from %d to %d", text, least, most)}
+	if err != nil || n < 1 || n > most {
+		return 0, &query.FieldError{Field: name, Reason: fmt.Sprintf("%q is no number from 1 to %d", text, most)}
 	}
 	return n, nil
 }
@@ -162,7 +162,7 @@ func (s *site) sliceQuery(c *call) (q query.Slice, err error) {
 	if q.Range, err = s.within(c, defaultPeriod); err != nil {
 		return q, err
 	}
-	q.Limit, err = c.number("limit", s.config.maxRows, 1, s.config.maxRows)
+	q.Limit, err = c.number("limit", s.config.maxRows, s.config.maxRows)
 	return q, err
 }
 

@@ -25,7 +25,7 @@ func (s *site) verdicts(c *call) error {
 	values := c.r.URL.Query()
 	q := query.VerdictQuery{SuiteKey: c.key, After: values.Get("after")}
 	var err error
-	if q.Limit, err = c.number("limit", 100, 1, maxVerdicts); err != nil {
+	if q.Limit, err = c.number("limit", 100, maxVerdicts); err != nil {
 		return err
 	}
 	if text := values.Get("test_id"); text != "" {
@@ -68,10 +68,10 @@ func (s *site) verdictStream(c *call) error {
 	h.Set("X-Accel-Buffering", "no")
 	c.w.WriteHeader(http.StatusOK)
 	if err := f.write("retry: 2000\n\n"); err != nil {
-		return nil //nolint:nilerr // the reader has gone
+		return nil // the reader has gone
 	}
 	if err := f.sendVerdicts(); err != nil {
-		return nil //nolint:nilerr // the reader has gone
+		return nil // the reader has gone
 	}
 	f.run(changed)
 	return nil

@@ -144,7 +144,7 @@ logger:
 	go func() { ended <- stream.Run(context.Background()) }()
 	t.Cleanup(func() {
 		require.NoError(t, stream.StopWithin(10*time.Second))
-		<-ended
+		require.NoError(t, <-ended)
 		_ = l.Close(context.Background())
 	})
 	require.Eventually(t, func() bool { return l.mounted(t.Context()) }, 10*time.Second, 5*time.Millisecond)

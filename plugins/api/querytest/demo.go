@@ -47,7 +47,7 @@ var demoNames = []string{"creates one", "refuses a duplicate", "shows an empty s
 // Demo returns a store with two weeks of a small team's CI, the same for the same seed.
 func Demo(now time.Time, seed uint64) *Store {
 	d := &demo{
-		rng: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // reproducible on purpose
+		rng: rand.New(rand.NewPCG(seed, 1)),
 		now: now.Truncate(time.Second), store: &Store{Branch: "main"},
 		seed: testengine.SuiteSeed(DemoSuite.Org, DemoSuite.Suite),
 	}
@@ -162,7 +162,7 @@ func (d *demo) execution(t *demoTest, r *query.Run, u *query.Upload, failed bool
 	return e
 }
 
-func (d *demo) problems(u *query.Upload, n, job int) {
+func (*demo) problems(u *query.Upload, n, job int) {
 	u.Received = u.Accepted
 	if job == 1 && n%17 == 3 {
 		u.Received, u.Rejected = u.Received+3, 3

@@ -61,7 +61,7 @@ type Database struct {
 }
 
 func newDatabase(conf settings, log *service.Logger) *Database {
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	d := &Database{
 		conf: conf, log: log, stop: stop,
 		opened: make(chan struct{}), queue: make(chan *request), queries: make(chan struct{}, conf.queries), broken: make(chan error, 1),

@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -177,7 +178,7 @@ func TestAnotherLogIsRefused(t *testing.T) {
 func TestMigrationsCanRunAgain(t *testing.T) {
 	db, err := sql.Open("duckdb", "")
 	require.NoError(t, err)
-	defer db.Close()
+	defer func() { require.NoError(t, db.Close()) }()
 	require.NoError(t, migrate(t.Context(), db))
 	require.NoError(t, migrate(t.Context(), db))
 	var missing int

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -165,7 +166,7 @@ func TestTheViewEqualsWhatWasWritten(t *testing.T) {
 	result, err := d.current.Load().QueryContext(t.Context(), `SELECT concat_ws('|', org, suite, upload_id, run_id, branch, commit_sha, test_id, scope, name, location,
 		result, duration, epoch_ms(started_at), tags, failure_reason, failure_expanded, history, suite_error, execution) FROM executions ORDER BY execution`)
 	require.NoError(t, err)
-	defer result.Close()
+	defer func() { require.NoError(t, result.Close()) }()
 	for result.Next() {
 		var line string
 		require.NoError(t, result.Scan(&line))

@@ -107,7 +107,7 @@ func stageMessage(b *rows.Builder, m *service.Message) error {
 	if err := b.Check(origin); err != nil {
 		return err
 	}
-	switch kind := message.Kind(m); kind {
+	switch kind := message.Kind(m); kind { //nolint:exhaustive // an output passes by the kinds it does not know
 	case testengine.KindBlock:
 		block, err := message.Get[testengine.Block](m)
 		if err != nil {

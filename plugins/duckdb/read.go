@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
@@ -65,7 +66,7 @@ func (r reader) each(statement string, args []any, into []any, take func() error
 	if err != nil {
 		return fmt.Errorf("asking the database: %w", err)
 	}
-	defer result.Close()
+	defer func() { _ = result.Close() }()
 	for result.Next() {
 		if err := result.Scan(into...); err != nil {
 			return fmt.Errorf("reading the database's answer: %w", err)
@@ -113,7 +114,7 @@ func inSuites(column string, scope slicesql.Scope) string {
 	}
 	words := make([]string, len(scope.Suites))
 	for i, n := range scope.Suites {
-		words[i] = fmt.Sprint(n)
+		words[i] = strconv.FormatUint(uint64(n), 10)
 	}
 	return column + " IN (" + strings.Join(words, ", ") + ")"
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// params binds values as $1, $2, …
+// params binds values as $1, $2, ….
 type params struct{ args []any }
 
 func (p *params) add(v any) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
@@ -42,7 +43,7 @@ func (r reader) describeTests(scope slicesql.Scope, order []uint32, filter query
 func numberList(numbers []uint32) string {
 	words := make([]string, len(numbers))
 	for i, n := range numbers {
-		words[i] = fmt.Sprint(n)
+		words[i] = strconv.FormatUint(uint64(n), 10)
 	}
 	return strings.Join(words, ", ")
 }
@@ -121,7 +122,7 @@ func (r reader) testStates(tests []query.Test) error {
 	ids := make([]string, len(tests))
 	place := make(map[uint64]*query.Test, len(tests))
 	for i := range tests {
-		ids[i] = fmt.Sprint(tests[i].ID)
+		ids[i] = strconv.FormatUint(tests[i].ID, 10)
 		place[tests[i].ID] = &tests[i]
 	}
 	type variant struct {

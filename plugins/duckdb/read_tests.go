@@ -2,8 +2,8 @@ package duckdb
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
@@ -87,7 +87,7 @@ func (p *params) testConditions(q *query.TestQuery) (conditions string) {
 	if len(q.States) > 0 {
 		ranks := make([]string, len(q.States))
 		for i, state := range q.States {
-			ranks[i] = fmt.Sprint(slices.Index(query.States, state) + 1)
+			ranks[i] = strconv.Itoa(slices.Index(query.States, state) + 1)
 		}
 		conditions += " AND coalesce(st.rank, 5) IN (" + strings.Join(ranks, ", ") + ")"
 	}

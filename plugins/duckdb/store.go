@@ -128,17 +128,28 @@ func (s *store) load(ctx context.Context, tagSets int) (*rows.Names, rows.Marks,
 		into  []any
 		take  func()
 	}{
-		{`SELECT number, org, suite, default_branch, tags_mode FROM suites`, []any{&suite.Number, &suite.Org, &suite.Name, &suite.DefaultBranch, &suite.Mode},
-			func() { names.LoadSuite(suite) }},
-		{`SELECT number, id, place_hash FROM tests ORDER BY number`, []any{&test.number, &test.id, &test.place},
-			func() { names.LoadTest(test.number, test.id, test.place) }},
-		{`SELECT number, suite, hash, whole FROM tag_sets WHERE number > 0`, []any{&set.Number, &set.Suite, &set.Hash, &set.Whole},
-			func() { names.LoadTagSet(set.Number, set.Suite, set.Hash, set.Whole) }},
+		{
+			`SELECT number, org, suite, default_branch, tags_mode FROM suites`,
+			[]any{&suite.Number, &suite.Org, &suite.Name, &suite.DefaultBranch, &suite.Mode},
+			func() { names.LoadSuite(suite) },
+		},
+		{
+			`SELECT number, id, place_hash FROM tests ORDER BY number`,
+			[]any{&test.number, &test.id, &test.place},
+			func() { names.LoadTest(test.number, test.id, test.place) },
+		},
+		{
+			`SELECT number, suite, hash, whole FROM tag_sets WHERE number > 0`,
+			[]any{&set.Number, &set.Suite, &set.Hash, &set.Whole},
+			func() { names.LoadTagSet(set.Number, set.Suite, set.Hash, set.Whole) },
+		},
 		{`SELECT coalesce(max(number), 0) FROM uploads`, []any{&upload}, func() {}},
 		{`SELECT coalesce(max(number), 0) FROM verdicts`, []any{&verdict}, func() {}},
-		{`SELECT log_id, partition_number, next_offset, next_first, open_upload, epoch_us(time) FROM watermarks`,
+		{
+			`SELECT log_id, partition_number, next_offset, next_first, open_upload, epoch_us(time) FROM watermarks`,
 			[]any{&marks.LogID, &partition, &mark.Next, &mark.First, &mark.OpenUpload, &mark.Time},
-			func() { marks.Of[partition] = mark }},
+			func() { marks.Of[partition] = mark },
+		},
 	}
 	for _, step := range steps {
 		if err := s.each(ctx, step.query, step.into, step.take); err != nil {
@@ -154,7 +165,7 @@ func (s *store) each(ctx context.Context, query string, into []any, take func())
 	if err != nil {
 		return err
 	}
-	defer result.Close()
+	defer func() { _ = result.Close() }()
 	for result.Next() {
 		if err := result.Scan(into...); err != nil {
 			return err

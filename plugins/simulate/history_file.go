@@ -15,7 +15,7 @@ import (
 // openHistory opens a file, "-" being the standard input, and unpacks it when
 // its first bytes say that it is packed.
 func openHistory(path string) (io.ReadCloser, error) {
-	file := io.ReadCloser(io.NopCloser(os.Stdin))
+	file := io.NopCloser(os.Stdin)
 	if path != "-" {
 		opened, err := os.Open(path)
 		if err != nil {

@@ -2,6 +2,7 @@ package upload
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,9 +97,7 @@ func withAnnotations(block *testengine.Block, found map[int][]testengine.Tag) *t
 		annotations = *block.Annotations
 	}
 	all := make(map[int][]testengine.Tag, len(annotations.Executions)+len(found))
-	for i, tags := range annotations.Executions {
-		all[i] = tags
-	}
+	maps.Copy(all, annotations.Executions)
 	for i, tags := range found {
 		all[i] = merged(slices.Clone(all[i]), tags)
 	}

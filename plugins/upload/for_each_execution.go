@@ -118,7 +118,7 @@ func (f *forEach) collect(block *testengine.Block, batches []service.MessageBatc
 	return withAnnotations(block, found)
 }
 
-func (f *forEach) collectChild(block *testengine.Block, child *service.Message, found map[int][]testengine.Tag, counts map[string]int64) {
+func (*forEach) collectChild(block *testengine.Block, child *service.Message, found map[int][]testengine.Tag, counts map[string]int64) {
 	place, ok := message.Int(child, metaPlace)
 	if !ok || place < 0 || int(place) >= len(block.Executions) {
 		counts["left_out"]++

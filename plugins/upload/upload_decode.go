@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
@@ -145,4 +146,4 @@ func bytesFromParsed(conf *service.ParsedConfig, field string) (int, error) {
 }
 
 // Close implements service.Processor.
-func (d *decoder) Close(context.Context) error { return nil }
+func (*decoder) Close(context.Context) error { return nil }

@@ -105,7 +105,7 @@ func (d *decoder) decode(facts assemble.Facts, contentType, encoding string, bod
 var errEncoding = errors.New("this content encoding is not read here, send gzip or none")
 
 func (d *decoder) unpack(encoding string, body []byte) ([]byte, error) {
-	packed := false
+	var packed bool
 	switch strings.ToLower(encoding) {
 	case "gzip", "x-gzip":
 		packed = true

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -57,6 +58,7 @@ func process(t *testing.T, d *decoder, m *service.Message) ([]*testengine.Block,
 			require.Equal(t, len(batch)-1, i, "the report is the last message of its record")
 			report, err = message.Get[testengine.UploadReport](out)
 			require.NoError(t, err)
+		default:
 		}
 	}
 	return blocks, report, batch

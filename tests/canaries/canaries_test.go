@@ -14,10 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redpanda-data/benthos/v4/public/service"
-
 	_ "github.com/redpanda-data/benthos/v4/public/components/io"
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
 // source hands out one batch m0..m5 and retries what is nacked, as every stock
@@ -118,16 +117,19 @@ func TestNacksAfterAPositionChangingProcessor(t *testing.T) {
 	}{
 		{
 			"a single-message filter keeps what the output refused once",
-			"canary_filter: {}", "canary_sink: {}", []string{"m3", "m4", "m5"},
+			"canary_filter: {}", "canary_sink: {}",
+			[]string{"m3", "m4", "m5"},
 		},
 		{
 			"a deleting mapping loses it: the host nacks the wrong message",
-			"mapping: 'root = if content().string() < \"m3\" { deleted() }'", "canary_sink: {}", []string{"m3", "m5"},
+			"mapping: 'root = if content().string() < \"m3\" { deleted() }'", "canary_sink: {}",
+			[]string{"m3", "m5"},
 		},
 		{
 			"the same mapping is safe when the output retries inside",
 			"mapping: 'root = if content().string() < \"m3\" { deleted() }'",
-			"retry: {output: {canary_sink: {}}}", []string{"m3", "m4", "m5"},
+			"retry: {output: {canary_sink: {}}}",
+			[]string{"m3", "m4", "m5"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

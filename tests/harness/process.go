@@ -22,7 +22,7 @@ import (
 )
 
 // Token is what the processes under test take for the suite local/quickstart.
-const Token = "te_for_tests_only_0123456789abcdef" //nolint:gosec // no secret: tests run on loopback
+const Token = "te_for_tests_only_0123456789abcdef"
 
 // Root is the folder of the repository.
 func Root() string {
@@ -98,7 +98,7 @@ func Start(t testing.TB, options Options) *Process {
 		args = append(args, "--set", field)
 	}
 	args = append(args, options.Pipeline)
-	command := exec.Command(args[0], args[1:]...) //nolint:noctx // its end is the test's business: Kill or Stop
+	command := exec.Command(args[0], args[1:]...)
 	command.Dir = Root()
 	command.Env = append(os.Environ(),
 		"TESTENGINE_DATA="+options.Data, "TESTENGINE_ADDRESS="+options.Address, "TESTENGINE_TOKEN="+Token)
@@ -121,7 +121,7 @@ func Start(t testing.TB, options Options) *Process {
 func (p *Process) WaitReady(within time.Duration) {
 	p.t.Helper()
 	p.Eventually(within, "it is ready", func() bool {
-		response, err := http.Get(p.URL + "/ready") //nolint:noctx // loopback, bounded by the loop around it
+		response, err := http.Get(p.URL + "/ready")
 		if err != nil {
 			return false
 		}

@@ -100,7 +100,7 @@ func expand(t *testing.T, projects []flakeFlagger, runs int, seed uint64) expand
 
 func (x *expanded) run(p flakeFlagger, run int, at time.Time, random *rand.Rand) {
 	key := fmt.Sprintf("%s-%d", p.project, run)
-	commit := fmt.Sprintf("%x", testengine.Hash(1, key))
+	commit := strconv.FormatUint(testengine.Hash(1, key), 16)
 	tests := p.tests
 	for attempt := range 2 {
 		var data []recordedExecution

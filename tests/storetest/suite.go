@@ -289,8 +289,14 @@ func verdictsAgree(t *testing.T, w *World, engine query.Store) {
 	id, err := testengine.ParseID(middle.TestID)
 	require.NoError(t, err)
 	for _, q := range []query.VerdictQuery{
-		{}, {Limit: 3}, {After: middle.ID}, {After: middle.ID, Limit: 2}, {Newest: true, Limit: 4}, {SuiteKey: w.Suites[0], After: middle.ID},
-		{SuiteKey: w.Suites[1], Newest: true, Limit: 2}, {TestID: id},
+		{},
+		{Limit: 3},
+		{After: middle.ID},
+		{After: middle.ID, Limit: 2},
+		{Newest: true, Limit: 4},
+		{SuiteKey: w.Suites[0], After: middle.ID},
+		{SuiteKey: w.Suites[1], Newest: true, Limit: 2},
+		{TestID: id},
 	} {
 		want, err := w.Plain.Verdicts(t.Context(), q)
 		require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
 	"github.com/connect-testengine/connect-testengine/plugins/api/querytest"
@@ -62,7 +63,7 @@ func NewWorld(seed uint64) *World {
 		Keys: append([]string{"host.type", "host.arch", "cloud.region", "x'y\"z", "build.id", "shard", "missing"},
 			query.BuiltinKeys...),
 		FirstAt: startAt,
-		rng:     rand.New(rand.NewPCG(seed, 3)), //nolint:gosec // reproducible on purpose
+		rng:     rand.New(rand.NewPCG(seed, 3)),
 		tests:   map[query.SuiteKey][]worldTest{}, runs: map[string]*query.Run{},
 	}
 	for _, key := range w.Suites {
@@ -160,7 +161,7 @@ func (w *World) execution(index int, t worldTest) testengine.Execution {
 		e.Tags = append(e.Tags, testengine.Tag{Key: "host.arch", Value: pick(w, []string{"arm64", "amd64", "x'y\"z"})})
 	}
 	if w.rng.IntN(6) == 0 {
-		e.Tags = append(e.Tags, testengine.Tag{Key: "shard", Value: fmt.Sprint(w.rng.IntN(9))}, testengine.Tag{Key: "host.type", Value: "own tags win"})
+		e.Tags = append(e.Tags, testengine.Tag{Key: "shard", Value: strconv.Itoa(w.rng.IntN(9))}, testengine.Tag{Key: "host.type", Value: "own tags win"})
 	}
 	return e
 }
@@ -176,7 +177,7 @@ func (w *World) block(p testengine.Position, first int, up *testengine.Upload, c
 		owner := int32(-1)
 		t := w.tests[key][slices.IndexFunc(w.tests[key], func(t worldTest) bool { return t.id == e.TestID })]
 		if t.owner != "" {
-			owner = int32(slices.Index(b.Annotations.OwnerNames, t.owner)) //nolint:gosec // 0 or 1
+			owner = int32(slices.Index(b.Annotations.OwnerNames, t.owner))
 		}
 		b.Annotations.Owners = append(b.Annotations.Owners, owner)
 		if e.FailureReason != "" {

@@ -3,6 +3,7 @@ package rows
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,7 +89,7 @@ func TestAnotherLogIsRefused(t *testing.T) {
 }
 
 func TestTagsGoWhereThereIsRoom(t *testing.T) {
-	tag := func(i int) []testengine.Tag { return []testengine.Tag{{Key: "k", Value: fmt.Sprint(i)}} }
+	tag := func(i int) []testengine.Tag { return []testengine.Tag{{Key: "k", Value: strconv.Itoa(i)}} }
 	names := NewNames(2)
 	b := NewBuilder(names, Marks{})
 	b.Begin()
@@ -149,7 +150,7 @@ func TestTestsKeepTheirNumbers(t *testing.T) {
 func BenchmarkBlock(b *testing.B) {
 	tags := make([][]testengine.Tag, 2000)
 	for i := range tags {
-		tags[i] = []testengine.Tag{{Key: "shard", Value: fmt.Sprint(i % 4)}, {Key: "team", Value: "checkout"}}
+		tags[i] = []testengine.Tag{{Key: "shard", Value: strconv.Itoa(i % 4)}, {Key: "team", Value: "checkout"}}
 	}
 	input := block(0, 0, tags...)
 	builder := NewBuilder(NewNames(100), Marks{})

@@ -142,7 +142,7 @@ func numbers(list []uint32) string {
 	return strings.Join(words, ", ")
 }
 
-// measures are the aggregates over a group's executions, named m0, m1, …
+// measures are the aggregates over a group's executions, named m0, m1, ….
 func (b *builder) measures(list []query.Measure) []string {
 	var columns []string
 	for i, m := range list {
@@ -154,7 +154,7 @@ func (b *builder) measures(list []query.Measure) []string {
 	return columns
 }
 
-const passedOrFailed = "nullif(count(*) FILTER (WHERE f.result IN (1, 2)), 0)"
+const passedOrFailed = "nullif(count(*) FILTER (WHERE f.result IN (1, 2)), 0)" //nolint:gosec // SQL, no secret
 
 var aggregates = map[query.Measure]string{
 	query.Executions:    "count(*)",

@@ -172,11 +172,13 @@ func (b *builder) columns(n int) []string {
 }
 
 func (b *builder) keyJoins() (joins string) {
+	var joinsSb175 strings.Builder
 	for _, s := range b.sources() {
 		if len(s.keys) > 0 {
-			joins += fmt.Sprintf("\nJOIN %s_keys ON %s_keys.gid = a.%s_gid", s.name, s.name, s.name)
+			fmt.Fprintf(&joinsSb175, "\nJOIN %s_keys ON %s_keys.gid = a.%s_gid", s.name, s.name, s.name)
 		}
 	}
+	joins += joinsSb175.String()
 	return joins
 }
 
@@ -184,13 +186,15 @@ func (b *builder) keyJoins() (joins string) {
 func (b *builder) from() (with, from string) {
 	var ctes []string
 	from = "FROM executions_fact f"
+	var fromSb187 strings.Builder
 	for _, s := range b.sources() {
 		if !s.used {
 			continue
 		}
 		ctes = append(ctes, s.ctes()...)
-		from += fmt.Sprintf("\nJOIN %s ON %s.number = %s", s.name, s.name, s.on)
+		fmt.Fprintf(&fromSb187, "\nJOIN %s ON %s.number = %s", s.name, s.name, s.on)
 	}
+	from += fromSb187.String()
 	if b.spilled {
 		from += "\nLEFT JOIN execution_tags x ON x.upload = f.upload AND x.idx = f.idx"
 	}
@@ -206,13 +210,17 @@ func (b *builder) from() (with, from string) {
 func (s *source) ctes() []string {
 	columns := "number" + s.extra
 	keys := make([]string, len(s.keys))
+	var columnsSb209 strings.Builder
 	for i, expression := range s.keys {
 		keys[i] = fmt.Sprintf("k%d", i)
-		columns += fmt.Sprintf(", %s AS k%d", expression, i)
+		fmt.Fprintf(&columnsSb209, ", %s AS k%d", expression, i)
 	}
+	columns += columnsSb209.String()
+	var columnsSb213 strings.Builder
 	for i, expression := range s.raw {
-		columns += fmt.Sprintf(", %s AS t%d", expression, i)
+		fmt.Fprintf(&columnsSb213, ", %s AS t%d", expression, i)
 	}
+	columns += columnsSb213.String()
 	rows := "SELECT " + columns + " FROM " + s.table
 	if len(s.where) > 0 {
 		rows += " WHERE " + strings.Join(s.where, " AND ")

@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,7 +38,7 @@ func BenchmarkUploads(b *testing.B) {
 					defer func() { x.Result, x.FailureReason = testengine.ResultPassed, "" }()
 				}
 				u := &testengine.Upload{
-					ID: fmt.Sprint(n), Org: "local", Suite: fmt.Sprint("suite-", suite), RunKey: fmt.Sprint(n),
+					ID: strconv.Itoa(n), Org: "local", Suite: fmt.Sprint("suite-", suite), RunKey: strconv.Itoa(n),
 					Branch: "main", CommitSHA: fmt.Sprint("c", n),
 					Tags: []testengine.Tag{{Key: "ci.worker.id", Value: "w1"}, {Key: "language.version", Value: "3.3"}},
 				}

@@ -33,7 +33,7 @@ func (c *commit) append(w *wire.Writer) {
 	w.U32(c.place[0])
 	w.U32(c.place[1])
 	w.U64(c.run)
-	w.Byte(byte(flag(c.runs))) //nolint:gosec // one bit
+	w.Byte(byte(flag(c.runs)))
 }
 
 func (c *commit) read(value []byte) {
@@ -152,7 +152,7 @@ func (e *Engine) flushPasses() {
 		for j, word := range p.bits {
 			binary.LittleEndian.PutUint64(raw[8*j:], word)
 		}
-		e.state.SetValue(pageKey(e.passes.seed, e.passes.slot, uint32(i)), raw[:]) //nolint:gosec // pages are few
+		e.state.SetValue(pageKey(e.passes.seed, e.passes.slot, uint32(i)), raw[:])
 		p.dirty = false
 	}
 }
@@ -171,7 +171,7 @@ func (e *Engine) pageOf(dense uint32) *page {
 
 func (e *Engine) loadPage(p *page, at int) {
 	*p = page{loaded: true}
-	raw := e.state.Value(pageKey(e.passes.seed, e.passes.slot, uint32(at))) //nolint:gosec // pages are few
+	raw := e.state.Value(pageKey(e.passes.seed, e.passes.slot, uint32(at)))
 	for j := 0; 8*j+8 <= len(raw); j++ {
 		p.bits[j] = binary.LittleEndian.Uint64(raw[8*j:])
 	}

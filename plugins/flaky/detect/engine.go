@@ -230,7 +230,7 @@ func hostOf(settings *Settings, tags []testengine.Tag) uint32 {
 	for _, name := range settings.HostTags {
 		for i := range tags {
 			if tags[i].Key == name && tags[i].Value != "" {
-				return uint32(testengine.Hash(1, tags[i].Value)) | 1 //nolint:gosec // 32 bits name a host well enough
+				return uint32(testengine.Hash(1, tags[i].Value)) | 1
 			}
 		}
 	}
@@ -255,7 +255,7 @@ func fileBits(file string) uint16 {
 	if file[0] == '/' || file[0] == '\\' || len(file) > 2 && file[1] == ':' {
 		file = file[strings.LastIndexAny(file, `/\`)+1:]
 	}
-	return uint16(testengine.Hash(2, file)) | 1 //nolint:gosec // 16 bits are meant
+	return uint16(testengine.Hash(2, file)) | 1
 }
 
 // passed is the hot path: a test that passed and, nearly always, never failed.

@@ -3,13 +3,14 @@ package detect
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 func branchBits(branch string) uint32 {
-	return uint32(testengine.Hash(3, branch)) //nolint:gosec // 32 bits are meant
+	return uint32(testengine.Hash(3, branch))
 }
 
 // guard marks the failures of a run that are a storm's: too many for this kind
@@ -115,12 +116,7 @@ func spread(list []sighting, o *outcome, branch uint32, since int64) (branches, 
 }
 
 func contains[T comparable](list []T, value T) bool {
-	for i := range list {
-		if list[i] == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, value)
 }
 
 // hostCount is what ran and failed on a host in the current and the last window.

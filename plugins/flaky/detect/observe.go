@@ -133,12 +133,12 @@ func (e *Engine) sayBroken(c *inquiry) {
 
 // failedAt notes a failing run: when, how long after the last, at which hour.
 func (r *record) failedAt(at int64, settings *Settings) {
-	seconds := uint32(at / 1000) //nolint:gosec // seconds until 2106
+	seconds := uint32(at / 1000)
 	if r.lastFailure != 0 && seconds > r.lastFailure {
 		gap := min((seconds-r.lastFailure)/600, 65535)
 		// After a gap beyond the stale time it is another story.
 		if int64(gap)*600_000 < settings.Healing.Stale {
-			r.longestGap = max(r.longestGap, uint16(gap)) //nolint:gosec // capped
+			r.longestGap = max(r.longestGap, uint16(gap))
 		}
 	}
 	r.lastFailure = max(r.lastFailure, seconds)

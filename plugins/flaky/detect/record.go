@@ -72,18 +72,18 @@ func (r *record) append(w *wire.Writer) {
 	}
 	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30)
 	w.U16(r.file)
-	w.U16(uint16(r.newest))      //nolint:gosec // 24 bits in all
-	w.Byte(byte(r.newest >> 16)) //nolint:gosec // 24 bits in all
+	w.U16(uint16(r.newest))
+	w.Byte(byte(r.newest >> 16))
 	w.Byte(r.flakyEpisode)
 	w.Byte(r.brokenEpisode)
 	w.Byte(r.pieces&15 | r.streak<<4)
 	w.U16(r.failures)
 	w.U16(r.lineFailures)
-	w.U16(uint16(min(r.runs, 65535))) //nolint:gosec // capped
+	w.U16(uint16(min(r.runs, 65535)))
 	w.U16(r.clean)
 	w.Byte(r.cleanAtHour)
 	w.Byte(byte(r.hours))
-	w.U16(uint16(r.hours >> 8)) //nolint:gosec // 24 bits in all
+	w.U16(uint16(r.hours >> 8))
 	w.U32(r.lastFailure)
 	w.U16(r.longestGap)
 	w.Byte(r.windowLength)
@@ -95,8 +95,8 @@ func (r *record) append(w *wire.Writer) {
 		w.U32(f.slot)
 		w.U16(f.at)
 	}
-	w.U32(uint32(r.window[1]))                //nolint:gosec // 48 bits in all
-	w.U16(uint16(r.window[1] >> 32 & 0xffff)) //nolint:gosec // 48 bits in all
+	w.U32(uint32(r.window[1]))
+	w.U16(uint16(r.window[1] >> 32 & 0xffff))
 	w.Bytes = trimZeros(w.Bytes)
 }
 
@@ -218,5 +218,5 @@ func moment(then uint16, now int64) int64 {
 }
 
 func tenMinutes(at int64) uint16 {
-	return uint16(at / (10 * minute)) //nolint:gosec // wraps after 455 days, longer than any commit is kept
+	return uint16(at / (10 * minute))
 }

@@ -149,10 +149,10 @@ func (e *Engine) outage(c *inquiry) float64 {
 	if before {
 		return 1 // it came and went before
 	}
-	switch {
-	case solid == 0:
+	switch solid {
+	case 0:
 		return 1
-	case solid == 1:
+	case 1:
 		return 10
 	}
 	return 100
@@ -212,10 +212,10 @@ func (e *Engine) believe(c *inquiry) {
 			others = e.neighbours(recent, vicinity{self: c.key, from: piece - sightingLifetime, to: c.at, host: x.host, mixed: true})
 		}
 	}
-	switch {
-	case others == 0:
+	switch others {
+	case 0:
 		rec.belief.Mixed(worthAlone)
-	case others == 1:
+	case 1:
 		rec.belief.Mixed(worthNearAlone)
 	default:
 		// It was a storm's after all, seen too late.

@@ -77,7 +77,7 @@ const outcomesPerPage = 256
 func (r *run) outcomeOf(key uint64) *outcome {
 	at, ok := r.index[key]
 	if !ok {
-		at = int32(len(r.outcomes)) //nolint:gosec // bounded by the tests of a run
+		at = int32(len(r.outcomes))
 		if r.index == nil {
 			r.index = make(map[uint64]int32)
 		}
@@ -114,8 +114,8 @@ func (r *run) append(w *wire.Writer) {
 	w.Text(r.commit)
 	w.Text(r.url)
 	w.Text(r.number)
-	w.Byte(byte(r.class))                                                                       //nolint:gosec // three classes
-	w.Byte(byte(flag(r.follows) | flag(r.closed)<<1 | flag(r.observed)<<2 | flag(r.others)<<3)) //nolint:gosec // three bits
+	w.Byte(byte(r.class))
+	w.Byte(byte(flag(r.follows) | flag(r.closed)<<1 | flag(r.observed)<<2 | flag(r.others)<<3))
 	w.U32(r.place)
 	w.U32(r.slot)
 	w.Int(int64(r.generation))
@@ -193,7 +193,7 @@ func (e *Engine) runByKey(key uint64) *run {
 		for range b.U16() {
 			var o outcome
 			o.read(&b)
-			r.index[o.key] = int32(len(r.outcomes)) //nolint:gosec // bounded by the tests of a run
+			r.index[o.key] = int32(len(r.outcomes))
 			r.outcomes = append(r.outcomes, o)
 		}
 	}
@@ -207,7 +207,7 @@ func (e *Engine) keepRun(r *run) {
 }
 
 func outcomesKey(run uint64, page int) uint64 {
-	return keyOf(run, kindOutcomes, uint64(page)) //nolint:gosec // pages count from 0
+	return keyOf(run, kindOutcomes, uint64(page))
 }
 
 // writeRun stores what changed of a run.
@@ -224,7 +224,7 @@ func (e *Engine) writeRun(r *run) {
 		}
 		some := r.outcomes[page*outcomesPerPage : min(len(r.outcomes), (page+1)*outcomesPerPage)]
 		e.writer.Bytes = append(e.writer.Bytes[:0], kindOutcomes)
-		e.writer.U16(uint16(len(some))) //nolint:gosec // at most a page
+		e.writer.U16(uint16(len(some)))
 		for i := range some {
 			some[i].append(&e.writer)
 		}
@@ -247,7 +247,7 @@ func (e *Engine) forgetRun(r *run) {
 
 // sayRun announces what happened to a run.
 func (e *Engine) sayRun(s *suite, r *run, event testengine.RunEvent, at int64) {
-	id := testengine.HashUint(testengine.Hash(testengine.Hash(s.seed, r.id), string(event)), uint64(r.generation)) //nolint:gosec // counts from 1
+	id := testengine.HashUint(testengine.Hash(testengine.Hash(s.seed, r.id), string(event)), uint64(r.generation))
 	said := &testengine.Run{
 		ID: testengine.FormatID(id), RunID: r.id, Event: event, Org: s.org, Suite: s.name, RunKey: r.runKey,
 		Branch: r.branch, CommitSHA: r.commit, URL: r.url, Number: r.number, Generation: r.generation,

@@ -128,7 +128,7 @@ func (e *Engine) remember(s *suite, r *run, sc *scene, at int64) {
 	}
 	w := &e.writer
 	w.Bytes = append(w.Bytes[:0], kindRecent)
-	w.U16(uint16(len(list))) //nolint:gosec // bounded above
+	w.U16(uint16(len(list)))
 	for i := range list {
 		w.U64(list[i].key)
 		w.U64(list[i].signature)

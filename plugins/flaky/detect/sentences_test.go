@@ -93,7 +93,7 @@ func (s *script) block(run, branch, commit string, tests map[string]string, orde
 
 // play plays words as runs of the default branch, other tests passing beside.
 func (s *script) play(branch, history string) {
-	for _, word := range strings.Fields(history) {
+	for word := range strings.FieldsSeq(history) {
 		s.runs++
 		run := fmt.Sprint("run-", s.runs)
 		s.record(s.now+s.gap*60_000, s.block(run, branch, "c"+run, map[string]string{"adds": word, "sums": "P"}, "adds", "sums"))

@@ -5,6 +5,7 @@ package detect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -158,17 +159,17 @@ func (s *Settings) Check() error {
 	case s.Transition.Window < 2 || s.Transition.Window > maxWindow:
 		return fmt.Errorf("checking transition_count: window must be 2 to %d", maxWindow)
 	case s.Transition.Recover >= s.Transition.Alarm:
-		return fmt.Errorf("checking transition_count: recover must be lower than alarm")
+		return errors.New("checking transition_count: recover must be lower than alarm")
 	case s.Filter.Recover >= s.Filter.Alarm:
-		return fmt.Errorf("checking three_state_filter: recover must be lower than alarm")
+		return errors.New("checking three_state_filter: recover must be lower than alarm")
 	case s.RunIdle <= 0 || s.RunCap < s.RunIdle:
-		return fmt.Errorf("checking runs: cap must not be shorter than idle")
+		return errors.New("checking runs: cap must not be shorter than idle")
 	}
 	switch s.Transition.Transitions {
 	case "both", "passed_to_failed", "failed_to_passed":
 		return nil
 	}
-	return fmt.Errorf("checking transition_count: transitions must be both, passed_to_failed or failed_to_passed")
+	return errors.New("checking transition_count: transitions must be both, passed_to_failed or failed_to_passed")
 }
 
 // Logic names rules and settings: state written under another name may have

@@ -59,8 +59,8 @@ func (c cell) pack() uint64 {
 
 func unpackCell(v uint64) cell {
 	return cell{
-		passes: uint32(v >> (cellDenseBits + 16) & (1<<cellPassBits - 1)), //nolint:gosec // 16 bits
-		dense:  uint32(v >> 16 & (1<<cellDenseBits - 1)),                  //nolint:gosec // 24 bits
-		file:   uint16(v),                                                 //nolint:gosec // 16 bits
+		passes: uint32(v >> (cellDenseBits + 16) & (1<<cellPassBits - 1)),
+		dense:  uint32(v >> 16 & (1<<cellDenseBits - 1)),
+		file:   uint16(v),
 	}
 }

@@ -56,7 +56,7 @@ type recentCounts struct {
 const keptRuns = 100
 
 func (c *recentCounts) add(failures int) {
-	v := uint16(min(failures, 65535)) //nolint:gosec // capped
+	v := uint16(min(failures, 65535))
 	if len(c.values) < keptRuns {
 		c.values = append(c.values, v)
 		return
@@ -96,7 +96,7 @@ func (s *suite) append(w *wire.Writer) {
 	w.U32(s.oldestSlot)
 	w.U32(s.oldestPasses)
 	w.Text(s.branch)
-	w.Byte(byte(flag(s.named) | flag(s.incident)<<1)) //nolint:gosec // two bits
+	w.Byte(byte(flag(s.named) | flag(s.incident)<<1))
 	w.Int(s.lastDefault)
 	w.U32(s.newest[0])
 	w.U32(s.newest[1])
@@ -113,7 +113,7 @@ func (s *suite) append(w *wire.Writer) {
 	for _, o := range s.open {
 		w.U64(o.key)
 		w.U32(o.commit)
-		w.Byte(byte(flag(o.closed))) //nolint:gosec // one bit
+		w.Byte(byte(flag(o.closed)))
 	}
 }
 

@@ -18,8 +18,8 @@ func relapse() filter.State {
 // seed stands for org and suite.
 func verdictID(seed, test uint64, variant string, extra uint64, v *testengine.Verdict) string {
 	h := testengine.Hash(testengine.HashUint(seed, test), variant)
-	h = testengine.HashUint(testengine.Hash(h, v.Rule.ID), uint64(v.Rule.Version)) //nolint:gosec // counts from 1
-	h = testengine.HashUint(testengine.Hash(h, string(v.Type)), uint64(v.Episode)) //nolint:gosec // counts from 0
+	h = testengine.HashUint(testengine.Hash(h, v.Rule.ID), uint64(v.Rule.Version))
+	h = testengine.HashUint(testengine.Hash(h, string(v.Type)), uint64(v.Episode))
 	if extra != 0 {
 		h = testengine.HashUint(h, extra)
 	}

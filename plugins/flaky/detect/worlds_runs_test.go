@@ -144,7 +144,7 @@ func (w *world) fails(t *worldTest, b build, v int, at int64, host string, order
 		}
 		switch {
 		case s.kind == "slow":
-			return fmt.Sprintf("%s timed out after 30 s", t.name), "slow host"
+			return t.name + " timed out after 30 s", "slow host"
 		case s.same:
 			return "connect ECONNREFUSED 10.0.0.7:5432", s.kind
 		}

@@ -105,7 +105,7 @@ func (r *Reader) Text() string {
 		r.Bytes = nil
 		return ""
 	}
-	return string(r.take(int(length))) //nolint:gosec // bounded by the bytes at hand
+	return string(r.take(int(length)))
 }
 
 // Texts reads a list of texts.

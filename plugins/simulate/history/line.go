@@ -156,7 +156,7 @@ func (s *scanner) value() ([]byte, bool) {
 	if from == len(s.raw) {
 		return nil, false
 	}
-	ok := false
+	var ok bool
 	switch s.raw[from] {
 	case '"':
 		ok = s.text()

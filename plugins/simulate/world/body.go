@@ -82,10 +82,16 @@ func (j *job) appendEnv(dst []byte, s *shape) []byte {
 	}
 	dst = appendField(dst, "", ci, s.between, "buildkite")
 	for _, field := range [...][2]string{
-		{"key", j.key}, {"url", "https://ci.example/" + j.suite.world.config.Organization + "/" + j.suite.name + "/builds/" + number},
-		{"branch", j.branch}, {"commit_sha", j.sha}, {"number", number},
-		{"job_id", string(appendUUID(nil, j.dice))}, {"message", j.message},
-		{"collector", s.collector}, {"version", s.version}, {"test_runner", s.runner},
+		{"key", j.key},
+		{"url", "https://ci.example/" + j.suite.world.config.Organization + "/" + j.suite.name + "/builds/" + number},
+		{"branch", j.branch},
+		{"commit_sha", j.sha},
+		{"number", number},
+		{"job_id", string(appendUUID(nil, j.dice))},
+		{"message", j.message},
+		{"collector", s.collector},
+		{"version", s.version},
+		{"test_runner", s.runner},
 	} {
 		dst = appendField(dst, s.before, field[0], s.between, field[1])
 	}
@@ -99,8 +105,12 @@ func (j *job) appendTags(dst []byte, s *shape) []byte {
 	dst = append(dst, s.before+`"tags"`+s.between+"{"...)
 	dst = appendField(dst, "", "ci.worker.id", s.between, j.host.id)
 	for _, field := range [...][2]string{
-		{"host.type", j.host.hostType}, {"host.arch", j.host.arch}, {"cloud.provider", "aws"},
-		{"cloud.region", j.host.region}, {"language.name", s.language}, {"language.version", s.languageVersion},
+		{"host.type", j.host.hostType},
+		{"host.arch", j.host.arch},
+		{"cloud.provider", "aws"},
+		{"cloud.region", j.host.region},
+		{"language.name", s.language},
+		{"language.version", s.languageVersion},
 		{"test.framework.name", s.runner},
 	} {
 		dst = appendField(dst, s.before, field[0], s.between, field[1])

@@ -57,9 +57,14 @@ func (c Config) Check() error {
 		name       string
 		value, min int
 	}{
-		{"suites", c.Suites, 1}, {"tests_per_suite", c.TestsPerSuite, 1}, {"days", c.Days, 0},
-		{"commits_per_day", c.CommitsPerDay, 1}, {"branches", c.Branches, 0}, {"jobs", c.Jobs, 1},
-		{"hosts", c.Hosts, 1}, {"retries", c.Retries, 0},
+		{"suites", c.Suites, 1},
+		{"tests_per_suite", c.TestsPerSuite, 1},
+		{"days", c.Days, 0},
+		{"commits_per_day", c.CommitsPerDay, 1},
+		{"branches", c.Branches, 0},
+		{"jobs", c.Jobs, 1},
+		{"hosts", c.Hosts, 1},
+		{"retries", c.Retries, 0},
 	} {
 		if field.value < field.min {
 			return fmt.Errorf("%s must be at least %d, got %d", field.name, field.min, field.value)

@@ -89,8 +89,9 @@ func (f *flake) fails(r *run, host, attempt int, at int64, d *dice) bool {
 		return host == f.host && d.chance(f.rate)
 	case RetryProof:
 		return share(mix(f.seed, r.seed)) < f.rate
+	default:
+		return d.chance(f.rate)
 	}
-	return d.chance(f.rate)
 }
 
 // bursting reports whether a burst covers that moment: one burst in two days.

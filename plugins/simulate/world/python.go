@@ -29,6 +29,7 @@ func executionPython(dst []byte, j *job, t *test, o *outcome, clock float64) []b
 		return append(dst, `}, "result": "passed"}`...)
 	case notRun:
 		return append(dst, `}, "result": "skipped"}`...)
+	default: // It failed, for whatever cause.
 	}
 	dst = append(dst, `}, "result": "failed", "failure_reason": `...)
 	dst = appendString(dst, "AssertionError: "+o.reason)

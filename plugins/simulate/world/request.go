@@ -23,8 +23,8 @@ type request struct {
 type fate int
 
 const (
-	// faultless requests break nothing.
-	faultless fate = iota
+	// The zero value breaks nothing.
+	_ fate = iota
 	// caughtOnBranch: the runs of the branch show it, the last push repairs it.
 	caughtOnBranch
 	// caughtInQueue: it breaks together with main only; the merge queue turns it down.

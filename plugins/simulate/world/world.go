@@ -37,7 +37,6 @@ type World struct {
 	silent   bool
 	touching []*Storm
 	outcomes []outcome
-	text     []byte
 }
 
 // New makes a world; the configuration was checked.

@@ -147,8 +147,17 @@ func TestTagsOfManyExecutionsDoNotTouch(t *testing.T) {
 func TestFactsOfTheRun(t *testing.T) {
 	b := newBuilder(func(l *Limits) { l.EnvKeys = 2 })
 	for _, pair := range [][2]string{
-		{"ci", ""}, {"CI", "buildkite"}, {"ci", "other"}, {"key", "k"}, {"branch", "refs/heads/a/b"}, {"version", "1.2"},
-		{"zeta", "1"}, {"alpha", "2"}, {"zeta", "3"}, {"more", "4"}, {"cwd", ""},
+		{"ci", ""},
+		{"CI", "buildkite"},
+		{"ci", "other"},
+		{"key", "k"},
+		{"branch", "refs/heads/a/b"},
+		{"version", "1.2"},
+		{"zeta", "1"},
+		{"alpha", "2"},
+		{"zeta", "3"},
+		{"more", "4"},
+		{"cwd", ""},
 	} {
 		b.Env(pair[0], pair[1])
 	}
@@ -189,8 +198,14 @@ func TestIdentityIsThatOfTheFinalName(t *testing.T) {
 
 func TestLinesOfThePythonCollectorAreCountedFromOne(t *testing.T) {
 	tests := []struct{ sent, want string }{
-		{"a.py:0", "a.py:1"}, {"a.py:9", "a.py:10"}, {"a.py", "a.py"}, {"a.py:x", "a.py:x"}, {"", ""}, {":4", ":5"},
-		{"a.py:9223372036854775807", "a.py:9223372036854775807"}, {"a.py:-3", "a.py:-3"},
+		{"a.py:0", "a.py:1"},
+		{"a.py:9", "a.py:10"},
+		{"a.py", "a.py"},
+		{"a.py:x", "a.py:x"},
+		{"", ""},
+		{":4", ":5"},
+		{"a.py:9223372036854775807", "a.py:9223372036854775807"},
+		{"a.py:-3", "a.py:-3"},
 	}
 	for _, test := range tests {
 		require.Equal(t, test.want, countedFromOne(test.sent))

@@ -59,6 +59,7 @@ func (l Limits) keeps(e *testengine.Execution) bool {
 		return true
 	case KeepNone:
 		return false
+	default:
+		return e.Result == testengine.ResultFailed || e.RetriedInside()
 	}
-	return e.Result == testengine.ResultFailed || e.RetriedInside()
 }

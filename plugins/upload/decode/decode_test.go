@@ -112,7 +112,7 @@ func TestFieldsAreReadWhereverTheyStand(t *testing.T) {
 			require.Equal(t, []testengine.Execution{want}, executions, body)
 			upload := result.Blocks[0].Upload
 			require.Equal(t, "k", upload.RunKey)
-			require.Equal(t, testengine.RawJSON(`{"unknown":{"x":1}}`), upload.Extra)
+			require.JSONEq(t, `{"unknown":{"x":1}}`, string(upload.Extra))
 			require.Equal(t, []testengine.Tag{{Key: "a", Value: "b"}}, upload.Tags)
 		}
 	}

@@ -54,6 +54,7 @@ func (r *reader) field(key field, from, value int, e *testengine.Execution) int 
 		return r.executionTags(value, e)
 	case fieldExternalID:
 		return r.text(value, "external_id", &e.ExternalID)
+	default:
 	}
 	r.unmark()
 	end := r.skip(value, r.depth)
@@ -111,8 +112,8 @@ func (r *reader) result(i int, e *testengine.Execution) int {
 	if end < 0 {
 		return -1
 	}
-	known := false
-	if e.Result, known = testengine.ParseResult(word); !known {
+	result, known := testengine.ParseResult(word)
+	if e.Result = result; !known {
 		r.builder.Remark(r.builder.Index(), "result", "unknown word: kept as unknown", word)
 	}
 	return end

@@ -64,8 +64,8 @@ func FuzzFeed(f *testing.F) {
 			}
 			return
 		}
-		records, comparable := reference2(body)
-		if !comparable {
+		records, alike := reference2(body)
+		if !alike {
 			return
 		}
 		if err != nil {
@@ -97,8 +97,8 @@ func isLines(body []byte) bool {
 }
 
 // reference2 is the list of records as encoding/json finds them. Bodies that
-// differ in allowed ways are not comparable.
-func reference2(body []byte) (records []json.RawMessage, comparable bool) {
+// differ in allowed ways are not alike.
+func reference2(body []byte) (records []json.RawMessage, alike bool) {
 	var array []json.RawMessage
 	if json.Unmarshal(body, &array) == nil && array != nil {
 		return array, true

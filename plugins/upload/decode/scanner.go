@@ -142,6 +142,7 @@ func ascii(b []byte) bool {
 	return true
 }
 
+// escapedEnd goes on at the first special byte of a string.
 func (s *scanner) escapedEnd(i int) int {
 	b, start := s.b, i
 	for i < len(b) {
@@ -154,21 +155,35 @@ func (s *scanner) escapedEnd(i int) int {
 		case c < ' ':
 			return s.fail(i, "a control character stands in a string")
 		case c == '\\':
-			if i = s.escape(i + 1); i < 0 {
+			if i+1 < len(b) && shortEscape[b[i+1]] {
+				i += 2
+			} else if i = s.escape(i + 1); i < 0 {
 				return -1
 			}
 		}
-		i = plain(b, i)
+		for i+8 <= len(b) {
+			if marks := special(binary.LittleEndian.Uint64(b[i:])); marks != 0 {
+				i += bits.TrailingZeros64(marks) >> 3
+				break
+			}
+			i += 8
+		}
+		if i+8 > len(b) {
+			i = plain(b, i)
+		}
 	}
 	return s.fail(i, "")
 }
 
+// shortEscape are the bytes that stand behind a backslash alone.
+var shortEscape = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
+
 // escape checks what stands behind a backslash.
 func (s *scanner) escape(i int) int {
-	switch s.at(i) {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	switch c := s.at(i); {
+	case shortEscape[c]:
 		return i + 1
-	case 'u':
+	case c == 'u':
 		for at := i + 1; at < i+5; at++ {
 			if !hexadecimal(s.at(at)) {
 				return s.fail(at, "\\u must be followed by four hexadecimal digits")

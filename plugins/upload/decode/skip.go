@@ -57,13 +57,19 @@ func (s *scanner) skipObject(i, depth int) int {
 		if end < 0 {
 			return -1
 		}
-		if i = s.colon(end + 1); i < 0 {
-			return -1
+		if i = end + 2; i >= len(s.b) || s.b[end+1] != ':' || s.b[i] <= ' ' {
+			if i = s.colon(end + 1); i < 0 {
+				return -1
+			}
 		}
 		if i = s.skip(i, depth); i < 0 {
 			return -1
 		}
-		i, more = s.comma(i, '}')
+		if i+1 < len(s.b) && s.b[i] == ',' && s.b[i+1] == '"' {
+			i++
+			continue
+		}
+		i, more = s.commaOrEnd(i, '}')
 	}
 	return i
 }

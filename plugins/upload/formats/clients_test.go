@@ -119,7 +119,7 @@ func TestWhatRealClientsDo(t *testing.T) {
 			require.Equal(t, "k-1", u.RunKey)
 		}},
 		{"a pretty-printed body gives raw values without white space", "rust", func(t *testing.T, _ *testengine.Upload, executions []testengine.Execution) {
-			require.Equal(t, `{"section":"top","start_at":0.0,"end_at":0.0,"duration":0.08808241,"children":[]}`, string(executions[0].History))
+			require.JSONEq(t, `{"section":"top","start_at":0.0,"end_at":0.0,"duration":0.08808241,"children":[]}`, string(executions[0].History))
 		}},
 	}
 	for _, test := range tests {

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,7 +75,7 @@ func TestWhatIsRefusedSaysWhereAndWhy(t *testing.T) {
 				require.ErrorIs(t, err, test.is)
 			} else {
 				var syntax *assemble.SyntaxError
-				require.True(t, errors.As(err, &syntax))
+				require.ErrorAs(t, err, &syntax)
 				require.EqualError(t, err, test.want)
 			}
 			result := Decode(assemble.Facts{UploadID: "up"}, test.kind, test.body, assemble.DefaultLimits())

@@ -77,11 +77,11 @@ func singleByte(start []byte) bool {
 	if !has(start, "<?xml") {
 		return false
 	}
-	end := bytes.Index(start, []byte("?>"))
-	if end < 0 {
+	before, _, ok := bytes.Cut(start, []byte("?>"))
+	if !ok {
 		return false
 	}
-	declaration := bytes.ToLower(start[:end])
+	declaration := bytes.ToLower(before)
 	for _, name := range []string{"iso-8859-1", "windows-1252", "latin1", "cp1252"} {
 		if bytes.Contains(declaration, []byte(name)) {
 			return true

@@ -168,7 +168,7 @@ func joined(before, after string) string {
 	if before == "" {
 		return after
 	}
-	if notBlank(unsafe.Slice(unsafe.StringData(after), len(after))) < 0 { //nolint:gosec // read only
+	if notBlank(unsafe.Slice(unsafe.StringData(after), len(after))) < 0 {
 		return before
 	}
 	return before + after

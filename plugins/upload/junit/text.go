@@ -58,7 +58,7 @@ func entity(text []byte) (r rune, size int) {
 		if err != nil || number > utf8.MaxRune {
 			return 0, 0
 		}
-		return cleanRune(rune(number)), end + 1 //nolint:gosec // bounded above
+		return cleanRune(rune(number)), end + 1
 	}
 }
 
@@ -75,7 +75,7 @@ func cleanRune(r rune) rune {
 // character of XML (test output is full of them) become U+FFFD.
 func plainText(text []byte, raw bool) string {
 	if clean(text, raw) {
-		return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // bodies are never changed once they are decoded
+		return unsafe.String(unsafe.SliceData(text), len(text))
 	}
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); {
@@ -100,7 +100,7 @@ func plainText(text []byte, raw bool) string {
 		}
 		out = utf8.AppendRune(out, cleanRune(r))
 	}
-	return unsafe.String(unsafe.SliceData(out), len(out)) //nolint:gosec // nobody else has these bytes
+	return unsafe.String(unsafe.SliceData(out), len(out))
 }
 
 // plainByte is a byte that stays as it is.

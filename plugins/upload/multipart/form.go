@@ -22,12 +22,12 @@ type Pair struct{ Key, Value string }
 func Read(parts []Part) Form {
 	var form Form
 	for _, part := range parts {
-		switch {
-		case part.Name == "format":
+		switch part.Name {
+		case "format":
 			if form.Format == "" {
 				form.Format = strings.TrimSpace(text(part))
 			}
-		case part.Name == "data":
+		case "data":
 			if !form.HasData {
 				form.Data, form.HasData = part, true
 			}

@@ -41,7 +41,7 @@ func Record(table Table, offset, now, window int64, key uint64) (duplicate bool,
 	switch err := table.Begin(offset, now); {
 	case errors.Is(err, state.ErrApplied):
 		cell, known := table.Cell(key)
-		return key != 0 && known && cell&offsetMask != uint64(offset)&offsetMask, nil //nolint:gosec // the low bits
+		return key != 0 && known && cell&offsetMask != uint64(offset)&offsetMask, nil
 	case err != nil:
 		return false, err
 	}
@@ -57,7 +57,7 @@ func remember(table Table, key uint64, offset, at, window int64) (duplicate bool
 	if cell, known := table.Cell(key); known && !expired(cell, at, window) {
 		return true
 	}
-	table.SetCell(key, uint64(at/1000)&secondMask<<offsetBits|uint64(offset)&offsetMask) //nolint:gosec // masked
+	table.SetCell(key, uint64(at/1000)&secondMask<<offsetBits|uint64(offset)&offsetMask)
 	if _, _, armed := table.Due(math.MaxInt64); !armed {
 		table.SetTimer(sweepTimer, at+window+hour)
 	}
@@ -91,4 +91,4 @@ func sweep(table Table, at, window int64) {
 
 func expired(cell uint64, at, window int64) bool { return at-second(cell)*1000 >= window }
 
-func second(cell uint64) int64 { return int64(cell >> offsetBits & secondMask) } //nolint:gosec // 31 bits
+func second(cell uint64) int64 { return int64(cell >> offsetBits & secondMask) }

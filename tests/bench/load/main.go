@@ -67,7 +67,7 @@ func run(s settings) []seen {
 	all := make([]seen, s.connections)
 	deadline := time.Now().Add(s.duration)
 	var count atomic.Uint64
-	count.Store(uint64(time.Now().UnixNano())) //nolint:gosec // any number that no earlier run had
+	count.Store(uint64(time.Now().UnixNano()))
 	var group sync.WaitGroup
 	for i := range all {
 		group.Go(func() { all[i] = post(s, deadline, &count) })
@@ -79,7 +79,7 @@ func run(s settings) []seen {
 func post(s settings, deadline time.Time, count *atomic.Uint64) seen {
 	result := seen{answers: map[int]int{}}
 	body := bytes.Clone(s.body)
-	connection, err := net.Dial("tcp", s.address) //nolint:noctx // loopback
+	connection, err := net.Dial("tcp", s.address)
 	if err != nil {
 		log.Fatal(err)
 	}

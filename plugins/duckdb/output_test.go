@@ -41,7 +41,7 @@ logger:
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		require.NoError(t, stream.Stop(ctx))
-		<-ended // How it ended was asserted by Stop.
+		require.NoError(t, <-ended)
 	}
 }
 

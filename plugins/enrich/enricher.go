@@ -175,11 +175,14 @@ type fileTable struct {
 }
 
 func (t *fileTable) of(file string) fileFacts {
+	path := core.Path(t.upload, file)
+	if t.enricher.owners == nil && path == file {
+		return fileFacts{owner: -1} // The usual case: nobody's, and as it was sent.
+	}
 	if facts, ok := t.known[file]; ok {
 		return facts
 	}
 	facts := fileFacts{owner: -1}
-	path := core.Path(t.upload, file)
 	if t.enricher.config.paths && path != file && path != "" {
 		facts.tags = []testengine.Tag{{Key: core.FileKey, Value: path}}
 	}

@@ -1,6 +1,10 @@
 package detect
 
-import "github.com/connect-testengine/connect-testengine/plugins/testengine"
+import (
+"fmt" //DBG
+"os" //DBG
+"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
 
 // How many times likelier a pass and a failure on one commit is for a flaky
 // test than for one that is not, by how it came about.
@@ -34,6 +38,9 @@ func weighRetry(e *Engine, c *inquiry) {
 		}
 		return
 	}
+	if os.Getenv("DBG") != "" { //DBG
+		fmt.Fprintf(os.Stderr, "DBG %s at %d slot %d flags %b factor %.1f flips %d fails %d p %.4f F %v pieces %d guarded %v others %.2f out %.0f streak %d follows %v\n", e.namesIn(c).name, c.at/3600000, c.run.slot, o.flags, factor, c.flips, c.fails, rec.belief.ProbabilityFlaky(), rec.belief.Flaky, rec.pieces, o.flags&flagGuarded != 0, c.crowd, e.outage(c), rec.streak, c.run.follows) //DBG
+	} //DBG
 	o.flags |= flagFlipped
 	o.factor = float32(factor)
 	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {

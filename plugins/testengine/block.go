@@ -35,7 +35,8 @@ func (p Position) String() string {
 }
 
 // Upload holds the facts that all executions of one delivery share. It is
-// immutable once emitted and shared by its blocks.
+// immutable once emitted and shared by its blocks. Its strings are copies, so
+// that whoever keeps one does not keep the body.
 type Upload struct {
 	ID            string `json:"id"`
 	Org           string `json:"org"`

@@ -86,7 +86,7 @@ func (b *Builder) EnvKnown() {
 }
 
 // SetExtra keeps the raw JSON object of unknown keys of the upload.
-func (b *Builder) SetExtra(raw string) { b.upload.Extra = testengine.RawJSON(raw) }
+func (b *Builder) SetExtra(raw string) { b.upload.Extra = testengine.RawJSON(strings.Clone(raw)) }
 
 // Begin opens the next record. The execution is empty and valid until Accept or
 // Reject; remaining is how much of the body is still to be read.

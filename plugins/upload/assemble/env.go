@@ -13,9 +13,10 @@ func (b *Builder) Env(key, value string) {
 	if value == "" {
 		return
 	}
+	// The upload's facts are copies: who keeps a run's key must not keep the whole body alive with it.
 	if field := b.envField(key); field != nil {
 		if *field == "" {
-			*field = value
+			*field = strings.Clone(value)
 		}
 		return
 	}
@@ -29,7 +30,7 @@ func (b *Builder) Env(key, value string) {
 		b.Remark(-1, "run_env", "too many keys: this one was dropped", key)
 		return
 	}
-	b.upload.Env = append(env, testengine.Tag{Key: key, Value: value})
+	b.upload.Env = append(env, testengine.Tag{Key: strings.Clone(key), Value: strings.Clone(value)})
 }
 
 func (b *Builder) envField(key string) *string {

@@ -14,14 +14,14 @@ func (b *Builder) UploadTag(key, value string) {
 			b.Remark(-1, "tags", reason, key)
 			return
 		}
-		b.upload.Tags[at].Value = value
+		b.upload.Tags[at].Value = strings.Clone(value)
 		return
 	}
 	if reason := b.limits.tagProblem(b.upload.Tags, b.limits.UploadTags, key, value); reason != "" {
 		b.Remark(-1, "tags", reason, key)
 		return
 	}
-	b.upload.Tags = append(b.upload.Tags, testengine.Tag{Key: key, Value: value})
+	b.upload.Tags = append(b.upload.Tags, testengine.Tag{Key: strings.Clone(key), Value: strings.Clone(value)})
 }
 
 // Tag takes one tag of the execution that is being read. A tag outside the

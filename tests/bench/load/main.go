@@ -24,12 +24,13 @@ import (
 )
 
 type settings struct {
-	address, token string
-	connections    int
-	duration       time.Duration
-	gzip           bool
-	rate           int
-	body           []byte
+	address     string
+	tokens      []string
+	connections int
+	duration    time.Duration
+	gzip        bool
+	rate        int
+	body        []byte
 	// key is where in the body the run key stands, which makes each body another.
 	key        int
 	executions int
@@ -44,15 +45,16 @@ type seen struct {
 
 func main() {
 	var s settings
-	var kind string
+	var kind, tokens string
 	flag.StringVar(&s.address, "address", "127.0.0.1:8420", "host:port of the door")
-	flag.StringVar(&s.token, "token", "", "the suite's token")
+	flag.StringVar(&tokens, "token", "", "the suite's token; of several, divided by commas, each connection takes one")
 	flag.StringVar(&kind, "body", "mb1", "small, mb1, std or big")
 	flag.IntVar(&s.connections, "connections", 8, "connections, each with one request at a time")
 	flag.DurationVar(&s.duration, "duration", 10*time.Second, "how long")
 	flag.BoolVar(&s.gzip, "gzip", false, "send Content-Encoding: gzip")
 	flag.IntVar(&s.rate, "rate", 0, "executions a second to aim at; 0 is as fast as it goes")
 	flag.Parse()
+	s.tokens = strings.Split(tokens, ",")
 
 	s.body, s.executions = bodies.Generate(1, bodies.Kind(kind)), bodies.Kind(kind).Executions()
 	marker := []byte(`"key":"`)
@@ -70,13 +72,13 @@ func run(s settings) []seen {
 	count.Store(uint64(time.Now().UnixNano()))
 	var group sync.WaitGroup
 	for i := range all {
-		group.Go(func() { all[i] = post(s, deadline, &count) })
+		group.Go(func() { all[i] = post(s, s.tokens[i%len(s.tokens)], deadline, &count) })
 	}
 	group.Wait()
 	return all
 }
 
-func post(s settings, deadline time.Time, count *atomic.Uint64) seen {
+func post(s settings, token string, deadline time.Time, count *atomic.Uint64) seen {
 	result := seen{answers: map[int]int{}}
 	body := bytes.Clone(s.body)
 	connection, err := net.Dial("tcp", s.address)
@@ -97,7 +99,7 @@ func post(s settings, deadline time.Time, count *atomic.Uint64) seen {
 		}
 		asked := time.Now()
 		head := fmt.Sprintf("POST /v1/uploads HTTP/1.1\r\nHost: %s\r\nAuthorization: Token token=%q\r\n"+
-			"Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n", s.address, s.token, encoding, len(sent))
+			"Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n", s.address, token, encoding, len(sent))
 		buffers := net.Buffers{[]byte(head), sent}
 		if _, err := buffers.WriteTo(connection); err != nil {
 			log.Fatal(err)

@@ -6,12 +6,7 @@ tools=${TESTENGINE_TOOLS:-$HOME/.cache/connect-testengine}
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$tools"
 
-if ! command -v chromium >/dev/null; then
-	as_root=""
-	[ "$(id -u)" = 0 ] || as_root=sudo
-	$as_root apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null
-fi
+"$here"/page/install.sh
 
 # A stamp names the versions; another version installs anew.
 js_stamp=$tools/js/$(cat "$here"/clients/js/package.json | cksum | cut -d' ' -f1).done

@@ -19,6 +19,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2"
 	"github.com/stretchr/testify/require"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/simulate/world"
 	"github.com/connect-testengine/connect-testengine/tests/harness"
 )
@@ -26,10 +27,17 @@ import (
 // ledger remembers what the collectors were told.
 type ledger struct {
 	mu sync.Mutex
-	// accepted maps the ids of uploads that were answered 202 to their number of executions.
-	accepted map[string]int
+	// sent and accepted map the ids of uploads that were posted, and of those that were
+	// answered 202, to their number of executions. One without an answer may be safe or not.
+	sent, accepted map[string]int
 	// unanswered are bodies whose connection broke: sent again in the next life, as Ruby and bktec do.
 	unanswered []world.Upload
+}
+
+func (l *ledger) send(upload world.Upload) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[message.UploadID("local", "quickstart", upload.Body)] = upload.Executions
 }
 
 func (l *ledger) note(upload world.Upload, status int, answer string) {
@@ -63,6 +71,7 @@ func feed(ctx context.Context, process *harness.Process, uploads <-chan world.Up
 				case <-process.Gone():
 					return
 				case upload := <-uploads:
+					told.send(upload)
 					status, answer := process.Upload(ctx, upload.Body)
 					told.note(upload, status, answer)
 				}
@@ -88,7 +97,7 @@ func TestKillAtRandomMomentsLosesNothingAndDoublesNothing(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 1))
-	told := &ledger{accepted: map[string]int{}}
+	told := &ledger{sent: map[string]int{}, accepted: map[string]int{}}
 	uploads := make(chan world.Upload)
 	go write(ctx, t, seed, told, uploads)
 
@@ -112,7 +121,12 @@ func TestKillAtRandomMomentsLosesNothingAndDoublesNothing(t *testing.T) {
 	require.Zero(t, process.Stop(time.Minute), process.Output())
 
 	stored := readStore(t, data)
-	require.Equal(t, told.accepted, stored.executions, "executions by upload")
+	for id, executions := range told.accepted {
+		require.Equal(t, executions, stored.executions[id], "executions of upload %s, which was answered 202", id)
+	}
+	for id, executions := range stored.executions {
+		require.Equal(t, told.sent[id], executions, "executions of upload %s in the store, and as sent", id)
+	}
 	require.Equal(t, replay(t, data), stored.verdicts, "verdicts of the store, and of a fresh replay of the log")
 	t.Logf("%d kills, %d uploads, %d verdicts", kills(), len(told.accepted), len(stored.verdicts))
 }

@@ -25,11 +25,11 @@ build: ## Builds the binary.
 
 .PHONY: run
 run: build ## Builds and starts pipelines/quickstart.yaml.
-	$(BIN) run -o config/service.yaml pipelines/quickstart.yaml
+	$(BIN) run pipelines/quickstart.yaml
 
 .PHONY: demo
 demo: build ## The same, fed by a simulator of CI traffic.
-	$(BIN) run -o config/service.yaml --set 'input.broker.inputs.-.ci_simulator.listener=listener' \
+	$(BIN) run --set 'input.broker.inputs.-.ci_simulator.listener=listener' \
 		--set 'input.broker.inputs.2.label=simulator' \
 		--set "input.broker.inputs.2.ci_simulator.position_file=$${TESTENGINE_DATA:-./data}/simulator.json" pipelines/quickstart.yaml
 

@@ -117,6 +117,7 @@ func (d *detector) Process(ctx context.Context, m *service.Message) (service.Mes
 		}
 	case testengine.KindChange:
 		change, err = message.Get[testengine.Change](m)
+	default: // The others carry nothing to judge: they move time.
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a %s: %w", kind, err)
@@ -290,7 +291,7 @@ func (d *detector) messageOf(m *service.Message, event detect.Event) *service.Me
 }
 
 // Close implements service.Processor.
-func (d *detector) Close(context.Context) error { return nil }
+func (*detector) Close(context.Context) error { return nil }
 
 func pause(ctx context.Context) error {
 	timer := time.NewTimer(statePause)

@@ -38,18 +38,9 @@ func (e *Engine) guard(s *suite, r *run, sc *scene, at int64) {
 	}
 }
 
-func (e *Engine) guardRun(s *suite, r *run, sc *scene) string {
-	rules := &s.settings.Storm
-	failures := float64(len(sc.failed))
-	median := s.counts[r.class].median()
-	total := float64(r.counts[testengine.ResultPassed] + r.counts[testengine.ResultFailed])
-	why := ""
-	switch {
-	case len(sc.failed) >= rules.MinFailures && failures > rules.Factor*(median+1):
-		why = fmt.Sprintf("run: %d tests failed, %g are usual", len(sc.failed), median)
-	case len(sc.failed) >= rules.ShareTests && failures >= rules.Share*total:
-		why = fmt.Sprintf("share: %d of %d executions failed", len(sc.failed), int(total))
-	default:
+func (*Engine) guardRun(s *suite, r *run, sc *scene) string {
+	why := runStorm(s, r, sc)
+	if why == "" {
 		return ""
 	}
 	for _, i := range sc.failed {
@@ -59,9 +50,24 @@ func (e *Engine) guardRun(s *suite, r *run, sc *scene) string {
 	return why
 }
 
+// runStorm says why the whole run is a storm, "" when it is none.
+func runStorm(s *suite, r *run, sc *scene) string {
+	rules := &s.settings.Storm
+	failures := float64(len(sc.failed))
+	median := s.counts[r.class].median()
+	total := float64(r.counts[testengine.ResultPassed] + r.counts[testengine.ResultFailed])
+	switch {
+	case len(sc.failed) >= rules.MinFailures && failures > rules.Factor*(median+1):
+		return fmt.Sprintf("run: %d tests failed, %g are usual", len(sc.failed), median)
+	case len(sc.failed) >= rules.ShareTests && failures >= rules.Share*total:
+		return fmt.Sprintf("share: %d of %d executions failed", len(sc.failed), int(total))
+	}
+	return ""
+}
+
 // guardSignatures guards clusters: one message in several tests of the run, or
 // in several tests on several branches within the window.
-func (e *Engine) guardSignatures(s *suite, r *run, sc *scene, at int64) string {
+func (*Engine) guardSignatures(s *suite, r *run, sc *scene, at int64) string {
 	rules := &s.settings.Storm
 	why := ""
 	for n, i := range sc.failed {

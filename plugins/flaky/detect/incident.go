@@ -60,7 +60,7 @@ func (e *Engine) closeIncident(s *suite, due int64) {
 	e.emit(Event{Verdict: v})
 }
 
-func (e *Engine) incident(s *suite, kind testengine.VerdictType, at int64) *testengine.Verdict {
+func (*Engine) incident(s *suite, kind testengine.VerdictType, at int64) *testengine.Verdict {
 	v := &testengine.Verdict{
 		Time: testengine.Time(at), Type: kind, Org: s.org, Suite: s.name,
 		Rule: testengine.Rule{ID: stormRule, Version: 1}, Probability: 1, Episode: int(s.incidents),

@@ -201,7 +201,7 @@ func (e *Engine) judge(c *inquiry) {
 }
 
 // begin starts a new episode of flakiness.
-func (e *Engine) begin(rec *record, at int64) {
+func (*Engine) begin(rec *record, at int64) {
 	rec.suspectedAt = tenMinutes(at)
 	if rec.flakyEpisode < 255 {
 		rec.flakyEpisode++

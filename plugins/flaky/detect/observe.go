@@ -202,7 +202,7 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	rec.says = saysNothing
 	rec.belief = relapse()
 	rec.failures, rec.lineFailures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0, 0
-	rec.pieces, rec.pieceAt, rec.waits = 0, 0, false
+	rec.pieces, rec.crowds, rec.pieceAt, rec.waits = 0, 0, 0, false
 }
 
 // arm sets the one timer of a test: the end of a wait, or of its time.

@@ -46,6 +46,7 @@ type record struct {
 	lastFailure  uint32
 	longestGap   uint16 // between failures, in units of ten minutes
 	pieces       uint8  // own pieces of evidence
+	crowds       uint8  // crowds it passed and failed in, days apart, up to 3
 	pieceAt      uint16 // when the newest piece of evidence was counted, to ten minutes
 	suspectedAt  uint16 // when it was first spoken of in this episode, likewise
 	waits        bool   // the newest piece waits to be believed
@@ -70,7 +71,7 @@ func (r *record) append(w *wire.Writer) {
 	for _, f := range r.belief.Flaky {
 		w.F32(f)
 	}
-	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30)
+	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30 | uint32(r.crowds&1)<<31)
 	w.U16(r.file)
 	w.U16(uint16(r.newest))
 	w.Byte(byte(r.newest >> 16))
@@ -86,7 +87,7 @@ func (r *record) append(w *wire.Writer) {
 	w.U16(uint16(r.hours >> 8))
 	w.U32(r.lastFailure)
 	w.U16(r.longestGap)
-	w.Byte(r.windowLength)
+	w.Byte(r.windowLength | r.crowds>>1<<7)
 	// What is mostly zero comes last and is cut off.
 	w.U64(r.window[0])
 	w.U16(r.pieceAt)
@@ -123,6 +124,8 @@ func (r *record) read(value []byte) {
 	r.hours |= uint32(b.U16()) << 8
 	r.lastFailure = b.U32()
 	r.longestGap, r.windowLength = b.U16(), b.Byte()
+	r.crowds = uint8(word>>31) | r.windowLength>>7<<1
+	r.windowLength &= 127
 	r.window[0] = b.U64()
 	r.pieceAt, r.suspectedAt = b.U16(), b.U16()
 	for i := range r.failing {

@@ -1,9 +1,7 @@
 package detect
 
 import (
-"fmt" //DBG
-"os" //DBG
-"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // How many times likelier a pass and a failure on one commit is for a flaky
@@ -32,15 +30,15 @@ func weighRetry(e *Engine, c *inquiry) {
 	if o.flags&flagGuarded == 0 {
 		factor = e.worth(c)
 	}
+	if o.flags&flagFlipped == 0 {
+		factor *= coincidence(c)
+	}
 	if o.flags&flagFlipped != 0 {
 		if o.flags&flagGuarded != 0 && o.factor > 1 {
 			e.retract(c, "a storm was seen when the run reopened")
 		}
 		return
 	}
-	if os.Getenv("DBG") != "" { //DBG
-		fmt.Fprintf(os.Stderr, "DBG %s at %d slot %d flags %b factor %.1f flips %d fails %d p %.4f F %v pieces %d guarded %v others %.2f out %.0f streak %d follows %v\n", e.namesIn(c).name, c.at/3600000, c.run.slot, o.flags, factor, c.flips, c.fails, rec.belief.ProbabilityFlaky(), rec.belief.Flaky, rec.pieces, o.flags&flagGuarded != 0, c.crowd, e.outage(c), rec.streak, c.run.follows) //DBG
-	} //DBG
 	o.flags |= flagFlipped
 	o.factor = float32(factor)
 	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {
@@ -72,7 +70,7 @@ func weighRetry(e *Engine, c *inquiry) {
 // worth is how many times likelier the mixed result is for a flaky test.
 func (e *Engine) worth(c *inquiry) float64 {
 	o, rec := c.out, c.record
-	worth := 0.0
+	var worth float64
 	switch elsewhere, backwards := o.flags&flagElsewhere != 0, o.flags&flagBackwards != 0; {
 	case o.flags&flagLate != 0:
 		worth = worthLate
@@ -87,10 +85,6 @@ func (e *Engine) worth(c *inquiry) float64 {
 	}
 	if o.flags&(flagLate|flagElsewhere) != 0 && (rec.broken || rec.streak > 0 && rec.newest != c.run.place) {
 		return 1 // it is failing on the line: the other result is of other code
-	}
-	near := vicinity{self: c.key, from: c.at - c.suite.settings.Storm.Window, to: c.at, notIn: c.run.key, flips: true}
-	if o.flags&flagElsewhere != 0 {
-		near.slot = c.run.slot
 	}
 	worth /= e.crowding(c)
 	worth /= e.outage(c)
@@ -141,7 +135,7 @@ func (e *Engine) crowding(c *inquiry) float64 {
 
 // outage is how much weaker a mixed result is when the test only failed in
 // other runs lately: then it is the end of an outage, or its beginning.
-func (e *Engine) outage(c *inquiry) float64 {
+func (*Engine) outage(c *inquiry) float64 {
 	solid, before := 0, false
 	for i := range c.scene.recent {
 		x := &c.scene.recent[i]

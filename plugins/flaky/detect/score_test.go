@@ -119,6 +119,7 @@ func (w *world) score(b *scoreboard, said []*testengine.Verdict) {
 			}
 		case testengine.TestBroken:
 			broken[t] = append(broken[t], v)
+		default: // Not scored.
 		}
 	}
 	w.scoreTests(b, found, suspected)

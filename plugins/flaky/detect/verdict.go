@@ -36,6 +36,7 @@ func (e *Engine) say(c *inquiry, kind testengine.VerdictType, rule, note string)
 		p = 1 - c.record.belief.ProbabilityBroken()
 	case testengine.FlakyHealed, testengine.FlakyStale:
 		p = 1 - .01
+	default: // What the others say is that the test is flaky.
 	}
 	e.sayWith(c, kind, rule, note, p)
 }

@@ -45,8 +45,6 @@ type worldSpec struct {
 	retry      string // none, inside, upload, later, another
 	queue      bool
 	shared     int // pairs of tests under one identity
-	noisyNames bool
-	seedOffset int
 }
 
 type worldTest struct {

@@ -76,7 +76,7 @@ func (s *State) Passed() {
 // times. chance is how probable it is that a healthy test fails in such a run:
 // 4e-4 on its own, more when others fail beside it.
 func (s *State) Failed(attempts int, chance float64) {
-	again, half := 1.0, 1.0
+	half := 1.0
 	if attempts > 6 {
 		attempts = 6
 	}
@@ -87,7 +87,7 @@ func (s *State) Failed(attempts int, chance float64) {
 	b := float64(s.Broken) * .999
 	var f [6]float64
 	for k := range f {
-		again = 1
+		again := 1.0
 		for range attempts - 1 {
 			again *= max(Rates[k], .1)
 		}

@@ -79,9 +79,6 @@ func (n *Names) LoadCounters(upload uint32, verdict uint64) {
 	n.nextUpload, n.nextVerdict = upload+1, verdict+1
 }
 
-// Tests is the number of tests known.
-func (n *Names) Tests() int { return len(n.tests.ids) - 1 }
-
 // Pending is what must be in the database before rows that use it.
 type Pending struct {
 	Suites  []Suite

@@ -41,6 +41,11 @@ const (
 	MetaOffset    = "offset"
 	MetaLogTime   = "log_time" // T: greatest time of the records up to this one, unix milliseconds
 
+	// Where a replayed record stood first: its executions keep that name.
+	MetaOriginLogID     = "origin_log_id"
+	MetaOriginPartition = "origin_partition"
+	MetaOriginOffset    = "origin_offset"
+
 	// Facts for routing, set by upload_decode on blocks.
 	MetaRunKey      = "run_key"
 	MetaBranch      = "branch"

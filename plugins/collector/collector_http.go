@@ -42,11 +42,11 @@ func inputSpec() *service.ConfigSpec {
 		Version("0.1.0").
 		Categories("Network").
 		Summary("Takes uploads of test results from CI collectors over HTTP and answers 202 when they are durable.").
-		Description(`Buildkite's collectors, its plugin, `+"`bktec`"+` and curl work unchanged: they need this server's address and a suite's token. JSON (plain or gzip) and forms with JSON or JUnit XML are read.
+		Description(`Buildkite's collectors, its plugin, `+"`bktec`"+` and curl work unchanged: they need this server's address and a suite's token. JSON and forms with JSON or JUnit XML are read, each plain or packed with gzip, zstd or deflate.
 
 A request is answered only when the stream has acknowledged its upload. Put the buffer `+"`upload_log`"+` behind it: it acknowledges when the upload is on disk. An upload the stream refuses is answered 503; the input never tries again by itself, and must not be wrapped in anything that does.
 
-Each upload is one message with the body as sent (gzip stays gzip). Its metadata are set here and nowhere else: no header, query or cookie of a client becomes metadata. A change of a suite's detection section in the suites file enters the stream as a message of the kind `+"`change`"+`.
+Each upload is one message with the body as sent (what is packed stays packed). Its metadata are set here and nowhere else: no header, query or cookie of a client becomes metadata. A change of a suite's detection section in the suites file enters the stream as a message of the kind `+"`change`"+`.
 
 Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 503 with Retry-After.`).
 		Fields(inputFields()...).

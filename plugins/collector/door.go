@@ -17,6 +17,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
 
 // door answers POST /v1/uploads: who is it, is it sound, is it durable, in this
@@ -190,8 +191,8 @@ func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body 
 	m.MetaSetMut(testengine.MetaUploadID, uploadID)
 	m.MetaSetMut(testengine.MetaReceivedAt, d.now().UnixMilli())
 	m.MetaSetMut(testengine.MetaContentType, kind.contentType)
-	if kind.gzipped {
-		m.MetaSetMut(testengine.MetaContentEncoding, "gzip")
+	if kind.encoding != unpack.None {
+		m.MetaSetMut(testengine.MetaContentEncoding, string(kind.encoding))
 	}
 	return m
 }

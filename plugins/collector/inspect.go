@@ -10,13 +10,13 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
-	"github.com/connect-testengine/connect-testengine/plugins/upload/gunzip"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
 
 // bodyKind is how a body says it is to be read.
 type bodyKind struct {
 	contentType string
-	gzipped     bool
+	encoding    unpack.Encoding
 }
 
 // summary is what the door tells the client about its upload.
@@ -52,7 +52,7 @@ const keptBuffer = 16 << 20
 
 // inspect looks at a body as decoding will; its errors are refusals.
 func (i *inspector) inspect(kind bodyKind, body []byte, decodedLimit int64) (summary, error) {
-	if !kind.gzipped {
+	if kind.encoding == unpack.None {
 		if int64(len(body)) > decodedLimit {
 			return summary{}, tooLarge("after decompression", decodedLimit)
 		}
@@ -64,14 +64,14 @@ func (i *inspector) inspect(kind bodyKind, body []byte, decodedLimit int64) (sum
 	if buffer == nil {
 		buffer = new([]byte)
 	}
-	unpacked, err := gunzip.Append((*buffer)[:0], body, int(decodedLimit))
+	unpacked, err := unpack.Append(kind.encoding, (*buffer)[:0], body, int(decodedLimit))
 	defer func() {
 		if cap(unpacked) <= keptBuffer {
 			*buffer = unpacked[:0]
 			i.buffer.Put(buffer)
 		}
 	}()
-	if errors.Is(err, gunzip.ErrTooLarge) {
+	if errors.Is(err, unpack.ErrTooLarge) {
 		return summary{}, tooLarge("after decompression", decodedLimit)
 	}
 	if err != nil {
@@ -110,15 +110,12 @@ func kindOf(header http.Header) (kind bodyKind, err error) {
 	default:
 		return kind, unsupported("the Content-Type is not one of application/json (a collector's upload) and multipart/form-data (curl --form data=@junit.xml)")
 	}
-	switch encoding := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		kind.gzipped = true
-	default:
-		return kind, unsupported("the Content-Encoding is neither gzip nor none: send the body in one of these")
+	var known bool
+	if kind.encoding, known = unpack.Named(header.Get("Content-Encoding")); !known {
+		return kind, unsupported("the Content-Encoding is none of gzip, zstd, deflate: send the body in one of these, or as it is")
 	}
 	if len(header.Values("Content-Encoding")) > 1 {
-		return kind, unsupported("the Content-Encoding stands there more than once: compress once, with gzip")
+		return kind, unsupported("the Content-Encoding stands there more than once: compress once")
 	}
 	return kind, nil
 }

@@ -1,11 +1,9 @@
 package upload
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -13,7 +11,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
-	"github.com/connect-testengine/connect-testengine/plugins/upload/gunzip"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
 
 var defaultLimits = assemble.DefaultLimits()
@@ -102,23 +100,21 @@ func (d *decoder) decode(facts assemble.Facts, contentType, encoding string, bod
 	return formats.Decode(facts, contentType, unpacked, d.limits)
 }
 
-var errEncoding = errors.New("this content encoding is not read here, send gzip or none")
+var errEncoding = errors.New("this content encoding is not read here, send gzip, zstd, deflate or none")
 
-func (d *decoder) unpack(encoding string, body []byte) ([]byte, error) {
-	var packed bool
-	switch strings.ToLower(encoding) {
-	case "gzip", "x-gzip":
-		packed = true
-	case "", "identity":
-		packed = bytes.HasPrefix(body, []byte("\x1f\x8b"))
-	default:
-		return nil, fmt.Errorf("content encoding %q: %w", assemble.Snippet(encoding), errEncoding)
+func (d *decoder) unpack(word string, body []byte) ([]byte, error) {
+	encoding, known := unpack.Named(word)
+	if !known {
+		return nil, fmt.Errorf("content encoding %q: %w", assemble.Snippet(word), errEncoding)
 	}
-	if packed {
-		return gunzip.Append(nil, body, d.maxDecoded)
+	if encoding == unpack.None {
+		encoding = unpack.Guess(body)
+	}
+	if encoding != unpack.None {
+		return unpack.Append(encoding, nil, body, d.maxDecoded)
 	}
 	if len(body) > d.maxDecoded {
-		return nil, gunzip.ErrTooLarge
+		return nil, unpack.ErrTooLarge
 	}
 	return body, nil
 }

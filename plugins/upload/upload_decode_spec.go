@@ -66,7 +66,7 @@ pipeline:
 }
 
 const decodeDescription = `
-Reads JSON uploads as the collectors of Test Engine send them, single JSON executions, arrays of them, NDJSON, forms (multipart/form-data) with JSON or JUnit XML, and each of these packed with gzip. The metadata ` + "`content_type` and `content_encoding`" + ` say which; without them the body's first bytes do.
+Reads JSON uploads as the collectors of Test Engine send them, single JSON executions, arrays of them, NDJSON, forms (multipart/form-data) with JSON or JUnit XML, and each of these packed with gzip, zstd or deflate. The metadata ` + "`content_type` and `content_encoding`" + ` say which; without them the body's first bytes do.
 
 Of each message it makes, in this order, blocks of at most ` + "`block_size`" + ` executions (` + "`testengine_kind`" + ` is ` + "`block`" + `), and one ` + "`upload_report`" + ` that says how many records were received, accepted and rejected, and why. All of them carry the metadata of the message they came from; blocks also have ` + "`run_key`, `branch` and `has_failures`" + `. Messages of any other kind pass unchanged.
 

@@ -176,7 +176,7 @@ func TestWhatCannotBeReadIsReported(t *testing.T) {
 		{"a broken JSON", []byte(`{"data":[{"name":"a"}`), "", "application/json", "the JSON is broken at byte 21: it ends too early"},
 		{"an empty body", nil, "", "application/json", "the JSON is broken at byte 0: it ends too early"},
 		{"an unknown content type", good, "", "image/png", `content type "image/png": this content type is not read here, send application/json or multipart/form-data`},
-		{"an unknown encoding", good, "br", "", `content encoding "br": this content encoding is not read here, send gzip or none`},
+		{"an unknown encoding", good, "br", "", `content encoding "br": this content encoding is not read here, send gzip, zstd, deflate or none`},
 		{"a gzip that is none", good, "gzip", "", "the gzip is broken at byte 10: gzip: invalid header"},
 		{"a gzip cut off", packed(t, good)[:20], "gzip", "", "the gzip is broken at byte 20: unexpected EOF"},
 		{"a bomb", packed(t, make([]byte, 2_000_000)), "gzip", "", "the body unpacks to more bytes than allowed"},

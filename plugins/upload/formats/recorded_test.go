@@ -12,7 +12,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
-	"github.com/connect-testengine/connect-testengine/plugins/upload/gunzip"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
 
 const recordedFolder = "../../../tests/testdata/recorded-clients"
@@ -43,7 +43,7 @@ func recorded(t *testing.T, name string) (contentType string, body []byte) {
 	body, err = os.ReadFile(filepath.Join(recordedFolder, name+".body"))
 	require.NoError(t, err)
 	if request.header("Content-Encoding") == "gzip" {
-		body, err = gunzip.Append(nil, body, 1<<20)
+		body, err = unpack.Append(unpack.Gzip, nil, body, 1<<20)
 		require.NoError(t, err)
 	}
 	return request.header("Content-Type"), body

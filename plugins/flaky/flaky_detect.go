@@ -268,11 +268,7 @@ func (d *detector) messages(m *service.Message, kind testengine.Kind, events []d
 // position stays: an event may be about another suite of the lane.
 func (d *detector) messageOf(m *service.Message, event detect.Event) *service.Message {
 	out := service.NewMessage(nil)
-	for _, key := range []string{testengine.MetaLogID, testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime, testengine.MetaReceivedAt} {
-		if value, ok := m.MetaGetMut(key); ok {
-			out.MetaSetMut(key, value)
-		}
-	}
+	message.Follow(out, m)
 	if v := event.Verdict; v != nil {
 		d.verdicts.Incr(1, string(v.Type))
 		message.Set(out, testengine.KindVerdict, v)

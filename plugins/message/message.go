@@ -96,6 +96,30 @@ func Position(m *service.Message) (position testengine.Position, ok bool) {
 	return testengine.Position{LogID: Text(m, testengine.MetaLogID), Partition: int(partition), Offset: offset}, true
 }
 
+// Follow gives a new message the place in the log of the message it comes from:
+// position, log time, and what an output has to know of its delivery.
+func Follow(out, of *service.Message) {
+	for _, key := range []string{
+		testengine.MetaLogID, testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
+		testengine.MetaReceivedAt, testengine.MetaCycle, testengine.MetaSilent,
+	} {
+		if v, ok := of.MetaGetMut(key); ok {
+			out.MetaSetMut(key, v)
+		}
+	}
+}
+
+// Silent says that the message only brings state back: its outputs are there already.
+func Silent(m *service.Message) bool {
+	switch silent := value(m, testengine.MetaSilent).(type) {
+	case bool:
+		return silent
+	case string:
+		return silent == "true"
+	}
+	return false
+}
+
 func value(m *service.Message, key string) any {
 	v, _ := m.MetaGetMut(key)
 	return v

@@ -40,6 +40,8 @@ const (
 	MetaPartition = "partition" // the lane, or the partition of a topic
 	MetaOffset    = "offset"
 	MetaLogTime   = "log_time" // T: greatest time of the records up to this one, unix milliseconds
+	MetaCycle     = "cycle"    // the Kafka transaction that the record belongs to
+	MetaSilent    = "silent"   // true: the record was done before, it only brings state back; outputs pass it by
 
 	// Where a replayed record stood first: its executions keep that name.
 	MetaOriginLogID     = "origin_log_id"

@@ -52,4 +52,17 @@ const (
 	MetaRunKey      = "run_key"
 	MetaBranch      = "branch"
 	MetaHasFailures = "has_failures"
+
+	// Of a piece of a larger body, set by webhook_chunk: which piece of how many
+	// (from 0), and the index of its first record where it is cut between records.
+	MetaChunkMode       = "chunk_mode" // records or bytes
+	MetaChunkIndex      = "chunk_index"
+	MetaChunkCount      = "chunk_count"
+	MetaChunkFirstIndex = "chunk_first_index"
+	// Of a piece in bytes mode: the whole that webhook_reassemble makes of all pieces.
+	MetaPayloadID       = "payload_id"
+	MetaPayloadBytes    = "payload_bytes"
+	MetaPayloadChecksum = "payload_checksum"
+	// MetaClaimCheck is the key under which a cache holds the body; the message holds only a note.
+	MetaClaimCheck = "claim_check"
 )

@@ -28,6 +28,7 @@ type component struct{ Kind, Name string }
 // conformance test holds it against what is registered.
 var capabilities = []capability{
 	{"api", []component{{"input", "testengine_api"}}},
+	{"chunk", []component{{"processor", "webhook_chunk"}, {"input", "webhook_reassemble"}}},
 	{"collector", []component{{"resource", "http_listener"}, {"input", "collector_http"}}},
 	{"duckdb", []component{{"resource", "duckdb_database"}, {"output", "duckdb"}}},
 	{"enrich", []component{{"processor", "execution_enrich"}}},

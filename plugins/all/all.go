@@ -4,6 +4,7 @@ package all
 
 import (
 	_ "github.com/connect-testengine/connect-testengine/plugins/api"
+	_ "github.com/connect-testengine/connect-testengine/plugins/chunk"
 	_ "github.com/connect-testengine/connect-testengine/plugins/collector"
 	_ "github.com/connect-testengine/connect-testengine/plugins/duckdb"
 	_ "github.com/connect-testengine/connect-testengine/plugins/enrich"

@@ -11,8 +11,8 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/cut"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
-	"github.com/connect-testengine/connect-testengine/plugins/upload/gunzip"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/multipart"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
 
 // records cuts a payload between its records; unpacked says that the chunks are
@@ -22,13 +22,18 @@ func (c *chunker) records(m *service.Message, kind testengine.Kind, body []byte,
 		chunks, err = byFormat(formatOf(c.format, message.Text(m, testengine.MetaContentType), body), body, c.path, limit)
 		return chunks, false, err
 	}
-	if encoding := strings.ToLower(message.Text(m, testengine.MetaContentEncoding)); encoding == "gzip" || encoding == "x-gzip" || bytes.HasPrefix(body, []byte("\x1f\x8b")) {
-		if body, err = gunzip.Append(nil, body, c.maxDecoded); err != nil {
+	encoding, known := unpack.Named(message.Text(m, testengine.MetaContentEncoding))
+	if !known {
+		return nil, false, fmt.Errorf("reading its content encoding: %w", cut.ErrNoRecords)
+	}
+	if encoding == unpack.None {
+		encoding = unpack.Guess(body)
+	}
+	if encoding != unpack.None {
+		if body, err = unpack.Append(encoding, nil, body, c.maxDecoded); err != nil {
 			return nil, false, err
 		}
 		unpacked = true
-	} else if encoding != "" && encoding != "identity" {
-		return nil, false, fmt.Errorf("content encoding %q: %w", encoding, cut.ErrNoRecords)
 	}
 	contentType := message.Text(m, testengine.MetaContentType)
 	if boundary := multipart.Boundary(contentType); boundary != "" {

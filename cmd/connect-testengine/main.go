@@ -28,6 +28,7 @@ func main() {
 			return service.GlobalEnvironment().FullConfigSchema(version, dateBuilt)
 		}),
 		service.CLIOptAddCommand(suiteCommand()),
+		service.CLIOptAddCommand(topicsCommand()),
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(studioCommand()),
 	)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what tests need and the base machine lacks: a browser and the real
+# Installs what tests need and the base machine lacks: a browser, Kafka and the real
 # collectors. Kept in TESTENGINE_TOOLS, so that a second run costs nothing.
 set -euo pipefail
 tools=${TESTENGINE_TOOLS:-$HOME/.cache/connect-testengine}
@@ -24,3 +24,5 @@ if [ ! -e "$py_stamp" ]; then
 	"$tools/python/bin/pip" install --quiet -r "$here/clients/python/requirements.txt"
 	touch "$py_stamp"
 fi
+
+"$here"/services/kafka.sh install

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -14,15 +13,12 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/enrich/signature"
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-const (
-	tableName = "flaky_detect"
-	// statePause is how long to wait for a partition that has to be restored.
-	statePause = time.Second
-)
+const tableName = "flaky_detect"
 
 func init() {
 	service.MustRegisterProcessor("flaky_detect", detectSpec(),
@@ -35,27 +31,11 @@ func init() {
 // at the start, so that threads share it.
 type detector struct {
 	settings detect.Settings
-	logic    string
-	provider func(ctx context.Context) (state.Provider, error)
+	lanes    *stateful.Lanes[*detect.Engine]
 	log      *service.Logger
 	verdicts *service.MetricCounter
 	runs     *service.MetricCounter
 	now      func() time.Time
-
-	mu    sync.Mutex
-	lanes map[int]*lane
-}
-
-// lane is one partition of the log.
-type lane struct {
-	mu         sync.Mutex
-	table      *state.Table
-	engine     *detect.Engine
-	generation uint64
-	offset     int64 // of the open record, or of the last
-	begun      bool  // whether a record was ever opened
-	applied    bool  // the open record was in the state already
-	counter    int64 // offsets of messages that come from no log
 }
 
 func detectorFromParsed(conf *service.ParsedConfig, res *service.Resources) (*detector, error) {
@@ -63,47 +43,36 @@ func detectorFromParsed(conf *service.ParsedConfig, res *service.Resources) (*de
 	if err != nil {
 		return nil, err
 	}
-	label := ""
-	if conf.Contains(fieldState) {
-		if label, err = conf.FieldString(fieldState); err != nil {
-			return nil, err
-		}
+	label, err := stateful.LabelFromParsed(conf)
+	if err != nil {
+		return nil, err
 	}
 	return &detector{
 		settings: settings,
-		logic:    fmt.Sprintf("%s-signatures-%d", settings.Logic(), signature.Version),
-		provider: providerFrom(res, label),
+		lanes: stateful.New(res, stateful.Memory[*detect.Engine]{
+			Label: label, Table: tableName,
+			Logic:   fmt.Sprintf("%s-signatures-%d", settings.Logic(), signature.Version),
+			Make:    func(table *state.Table) *detect.Engine { return detect.New(table, settings, sign) },
+			Opened:  (*detect.Engine).Advance,
+			Closing: (*detect.Engine).Flush,
+		}),
 		log:      res.Logger(),
 		verdicts: res.Metrics().NewCounter("testengine_flaky_verdicts_total", "type"),
 		runs:     res.Metrics().NewCounter("testengine_flaky_runs_total", "event"),
 		now:      time.Now,
-		lanes:    make(map[int]*lane),
 	}, nil
 }
 
-// providerFrom finds the state when the first record needs it: resources are
-// made after processors.
-func providerFrom(res *service.Resources, label string) func(ctx context.Context) (state.Provider, error) {
-	if label == "" {
-		memory := state.NewMemory()
-		return func(context.Context) (state.Provider, error) { return memory, nil }
-	}
-	return func(ctx context.Context) (provider state.Provider, err error) {
-		accessed := res.AccessCustomResource(ctx, "testengine_state", label, func(value any) {
-			var ok bool
-			if provider, ok = value.(state.Provider); !ok {
-				err = fmt.Errorf("using the state %q: a %T keeps no state", label, value)
-			}
-		})
-		return provider, errors.Join(accessed, err)
-	}
+// sign names the cause of a failure.
+func sign(x *testengine.Execution) testengine.Signature {
+	return signature.Of(x.FailureReason, x.FailureExpanded)
 }
 
 // Process implements service.Processor. Blocks go on first, then what they led
 // to; the last message of a record goes on last.
 func (d *detector) Process(ctx context.Context, m *service.Message) (service.MessageBatch, error) {
 	kind := message.Kind(m)
-	position, logged := message.Position(m)
+	_, logged := message.Position(m)
 	if !logged && kind != testengine.KindBlock && kind != testengine.KindTick && kind != testengine.KindChange {
 		return service.MessageBatch{m}, nil
 	}
@@ -122,93 +91,42 @@ func (d *detector) Process(ctx context.Context, m *service.Message) (service.Mes
 	if err != nil {
 		return nil, fmt.Errorf("reading a %s: %w", kind, err)
 	}
-	events, err := d.take(ctx, m, position, logged, block, change)
+	events, err := d.take(ctx, m, logged, block, change)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("detecting: %w", err)
 	}
 	return d.messages(m, kind, events), nil
 }
 
-// take gives a message to its lane's engine. A state that cannot be written
-// holds the stream: a flag on the message would let data pass unseen.
-func (d *detector) take(ctx context.Context, m *service.Message, at testengine.Position, logged bool, block *testengine.Block, change *testengine.Change) ([]detect.Event, error) {
-	for {
-		events, err := d.try(ctx, m, at, logged, block, change)
-		if err == nil {
-			return events, nil
+// take gives a message to its lane's engine.
+func (d *detector) take(ctx context.Context, m *service.Message, logged bool, block *testengine.Block, change *testengine.Change) (events []detect.Event, err error) {
+	err = d.lanes.Take(ctx, m, d.timeOf(m, block), func(r *stateful.Record[*detect.Engine]) error {
+		events = nil
+		if r.Applied {
+			return nil
 		}
-		d.log.Errorf("Detecting in record %v: %v", at, err)
-		if err := pause(ctx); err != nil {
-			return nil, err
+		if block != nil {
+			r.Lane.Block(block)
 		}
-	}
-}
-
-func (d *detector) try(ctx context.Context, m *service.Message, at testengine.Position, logged bool, block *testengine.Block, change *testengine.Change) ([]detect.Event, error) {
-	l, err := d.lane(ctx, at.Partition)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !logged {
-		l.counter++
-		at.Offset = l.counter
-	}
-	if err := l.open(at.Offset, d.timeOf(m, block)); err != nil {
-		return nil, err
-	}
-	if l.applied {
-		return nil, nil
-	}
-	if block != nil {
-		l.engine.Block(block)
-	}
-	if change != nil {
-		if err := l.engine.Change(change); err != nil {
-			d.log.Warnf("Ignoring the detection section of suite %s/%s: %v", change.Org, change.Suite, err)
+		if change != nil {
+			if err := r.Lane.Change(change); err != nil {
+				d.log.Warnf("Ignoring the detection section of suite %s/%s: %v", change.Org, change.Suite, err)
+			}
 		}
-	}
-	events := l.engine.Events()
-	if block == nil || !logged {
-		l.engine.Flush()
-		if err := l.table.End(); err != nil {
-			return nil, err
+		events = r.Lane.Events()
+		if block == nil || !logged {
+			return r.End()
 		}
-	}
-	return events, nil
-}
-
-// open begins the record of a message, unless a message before it did, and
-// fires the timers that are due.
-func (l *lane) open(offset, now int64) error {
-	if generation := l.table.Generation(); generation != l.generation {
-		l.generation, l.begun = generation, false
-	}
-	if l.begun && offset == l.offset {
 		return nil
-	}
-	if l.begun {
-		l.engine.Flush()
-	}
-	err := l.table.Begin(offset, now)
-	if l.applied = errors.Is(err, state.ErrApplied); err != nil && !l.applied {
-		return err
-	}
-	l.begun, l.offset = true, offset
-	if !l.applied {
-		l.engine.Advance(l.table.Time())
-	}
-	return nil
+	})
+	return events, err
 }
 
 // timeOf is the log's time of a message. Only streams without a log and
 // without times fall back to the clock.
 func (d *detector) timeOf(m *service.Message, block *testengine.Block) int64 {
-	for _, key := range []string{testengine.MetaLogTime, testengine.MetaReceivedAt} {
-		if at, ok := message.Int(m, key); ok {
-			return at
-		}
+	if at, ok := stateful.TimeOf(m); ok {
+		return at
 	}
 	if block != nil {
 		if at := max(block.Upload.Time, block.Upload.ReceivedAt); at > 0 {
@@ -216,34 +134,6 @@ func (d *detector) timeOf(m *service.Message, block *testengine.Block) int64 {
 		}
 	}
 	return d.now().UnixMilli()
-}
-
-func (d *detector) lane(ctx context.Context, partition int) (*lane, error) {
-	d.mu.Lock()
-	l := d.lanes[partition]
-	if l == nil {
-		l = new(lane)
-		d.lanes[partition] = l
-	}
-	d.mu.Unlock()
-
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.table != nil {
-		return l, nil
-	}
-	provider, err := d.provider(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("opening the state: %w", err)
-	}
-	if l.table, err = provider.Table(ctx, tableName, partition, d.logic); err != nil {
-		return nil, fmt.Errorf("opening table %s of partition %d: %w", tableName, partition, err)
-	}
-	l.engine = detect.New(l.table, d.settings, func(x *testengine.Execution) testengine.Signature {
-		return signature.Of(x.FailureReason, x.FailureExpanded)
-	})
-	l.generation = l.table.Generation()
-	return l, nil
 }
 
 // messages puts what was said behind a block, or before any other message.
@@ -288,14 +178,3 @@ func (d *detector) messageOf(m *service.Message, event detect.Event) *service.Me
 
 // Close implements service.Processor.
 func (*detector) Close(context.Context) error { return nil }
-
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(statePause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return errors.Join(errors.New("waiting for the state"), ctx.Err())
-	case <-timer.C:
-		return nil
-	}
-}

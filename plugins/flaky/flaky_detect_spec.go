@@ -4,10 +4,10 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
+	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 )
 
 const (
-	fieldState           = "state"
 	fieldDefaultBranches = "default_branches"
 	fieldQueueBranches   = "queue_branches"
 	fieldVariantTags     = "variant_tags"
@@ -57,8 +57,7 @@ func detectSpec() *service.ConfigSpec {
 		Categories("Test Engine").
 		Summary("Finds flaky tests, broken tests and infrastructure storms while executions pass, and says so as verdicts.").
 		Description(detectDescription).
-		Field(service.NewStringField(fieldState).Optional().
-			Description("The label of the `testengine_state` resource that remembers tests. Without it they are remembered in memory, until the process ends.")).
+		Field(stateful.Field("tests")).
 		Field(service.NewStringListField(fieldVariantTags).Default(anyOf(defaults.VariantTags)).
 			Description("The tags that tell the variants of a test apart. A failure on one variant and a pass on another say nothing about flakiness.")).
 		Field(service.NewStringListField(fieldHostTags).Default(anyOf(defaults.HostTags)).

@@ -43,8 +43,9 @@ func pairsFromMessage(m *service.Message, receivedAt int64) []uploadlog.Pair {
 	_ = m.MetaWalkMut(func(key string, value any) error {
 		switch key {
 		case testengine.MetaKind, testengine.MetaReceivedAt, testengine.MetaLogID,
-			testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime:
-			return nil // The log gives these itself.
+			testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
+			testengine.MetaCycle, testengine.MetaSilent:
+			return nil // A log gives these itself.
 		}
 		pair := uploadlog.Pair{Name: key}
 		switch v := value.(type) {

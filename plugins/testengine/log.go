@@ -29,6 +29,15 @@ type LogFollower interface {
 	Acked(partition int, next int64)
 }
 
+// CycleGuard is a LogFollower behind an input that works in cycles, as one
+// transaction each.
+type CycleGuard interface {
+	// OpenCycle says which cycle of the partition is open: the state refuses
+	// messages whose MetaCycle is another number. It is called between batches of
+	// the partition, never while one is in flight. 0 takes messages without one.
+	OpenCycle(partition int, number int64)
+}
+
 // LogReader is a store that commits rows and its watermark in one transaction.
 type LogReader interface {
 	// Watermark is the next record the store expects of a partition; ok is false

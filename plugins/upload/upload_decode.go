@@ -4,7 +4,6 @@ package upload
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,12 +11,12 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
 
 const (
-	decodeFieldState           = "state"
 	decodeFieldBlockSize       = "block_size"
 	decodeFieldKeepDetails     = "keep_details"
 	decodeFieldMaxDecodedBytes = "max_decoded_bytes"
@@ -35,6 +34,10 @@ const (
 
 	reportsAlways   = "always"
 	reportsProblems = "problems"
+
+	tableName = "uploads"
+	// cutVersion changes when the same body would give other blocks or another key.
+	cutVersion = 1
 )
 
 func init() {
@@ -52,7 +55,7 @@ type decoder struct {
 	reports    string
 	org, suite *service.InterpolatedString
 	window     time.Duration
-	lanes      lanes
+	lanes      *stateful.Lanes[*state.Table]
 	counters   counters
 	log        *service.Logger
 	now        func() time.Time
@@ -79,32 +82,16 @@ func decoderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*dec
 	if d.window, err = conf.FieldDuration(decodeFieldWindow); err != nil {
 		return nil, err
 	}
-	label := ""
-	if conf.Contains(decodeFieldState) {
-		if label, err = conf.FieldString(decodeFieldState); err != nil {
-			return nil, err
-		}
+	label, err := stateful.LabelFromParsed(conf)
+	if err != nil {
+		return nil, err
 	}
-	d.lanes = newLanes(providerFrom(res, label), d.window)
+	d.lanes = stateful.New(res, stateful.Memory[*state.Table]{
+		Label: label, Table: tableName,
+		Logic: fmt.Sprintf("uploads/%d/%s", cutVersion, d.window),
+		Make:  func(table *state.Table) *state.Table { return table },
+	})
 	return d, nil
-}
-
-// providerFrom finds the state when the first record needs it: resources are
-// made after processors.
-func providerFrom(res *service.Resources, label string) func(ctx context.Context) (state.Provider, error) {
-	if label == "" {
-		memory := state.NewMemory()
-		return func(context.Context) (state.Provider, error) { return memory, nil }
-	}
-	return func(ctx context.Context) (provider state.Provider, err error) {
-		accessed := res.AccessCustomResource(ctx, "testengine_state", label, func(value any) {
-			var ok bool
-			if provider, ok = value.(state.Provider); !ok {
-				err = fmt.Errorf("using the state %q: a %T keeps no state", label, value)
-			}
-		})
-		return provider, errors.Join(accessed, err)
-	}
 }
 
 func limitsFromParsed(conf *service.ParsedConfig) (limits assemble.Limits, err error) {

@@ -8,9 +8,12 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/stateful"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/seen"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
 
@@ -27,11 +30,15 @@ func (d *decoder) Process(ctx context.Context, m *service.Message) (service.Mess
 	facts, body, poison := d.factsOf(m, position, upload)
 	duplicate := kind == testengine.KindDuplicate
 	if logged {
-		seen, err := d.lanes.record(ctx, d.log, position, facts.Time, uploadKey(upload, facts.UploadID))
+		known := false
+		err := d.lanes.Take(ctx, m, facts.Time, func(r *stateful.Record[*state.Table]) error {
+			known = seen.Record(r.Table, r.Applied, r.Offset, d.window.Milliseconds(), uploadKey(upload, facts.UploadID))
+			return r.End()
+		})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("remembering upload %v: %w", position, err)
 		}
-		duplicate = duplicate || seen
+		duplicate = duplicate || known
 	}
 	switch {
 	case duplicate:

@@ -1,6 +1,10 @@
 package upload
 
-import "github.com/redpanda-data/benthos/v4/public/service"
+import (
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stateful"
+)
 
 func decodeSpec() *service.ConfigSpec {
 	defaults := defaultLimits
@@ -9,8 +13,7 @@ func decodeSpec() *service.ConfigSpec {
 		Categories("Test Engine", "Parsing").
 		Summary("Decodes test uploads into blocks of executions, and accounts for every record of them.").
 		Description(decodeDescription).
-		Field(service.NewStringField(decodeFieldState).Optional().
-			Description("The label of the `testengine_state` resource that remembers which uploads were seen. Without it they are remembered in memory, until the process ends.")).
+		Field(stateful.Field("which uploads were seen")).
 		Field(service.NewIntField(decodeFieldBlockSize).Default(defaults.BlockSize).
 			Description("How many executions a block holds at most, up to 2000. A block is also closed when its texts reach 900 KB.").
 			LintRule(`root = if this < 1 || this > 2000 { "block_size must be between 1 and 2000" }`)).

@@ -56,8 +56,11 @@ func room(importPath string) (capability string, component bool) {
 	return parts[1], len(parts) == 2
 }
 
+// shared are the folders that components may import: the words, the messages
+// that carry them, and what a stateful processor is built on. The last is one
+// place for recovery, so that no processor has code of its own for it.
 func shared(capability string) bool {
-	return capability == "testengine" || capability == "message"
+	return capability == "testengine" || capability == "message" || capability == "stateful"
 }
 
 func TestImportsPointInwards(t *testing.T) {

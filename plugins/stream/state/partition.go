@@ -17,6 +17,8 @@ type partition struct {
 	ready chan struct{}
 	// failed is why the partition cannot go on until it is restored.
 	failed atomic.Pointer[error]
+	// cycle is the number of the open cycle, 0 where there are none.
+	cycle atomic.Int64
 
 	// files is held by whoever reads or replaces files: restore and snapshot.
 	files  sync.Mutex

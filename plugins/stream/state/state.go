@@ -25,6 +25,10 @@ const MaxValue = 64 << 10
 // ErrApplied is returned by Begin for a record that the table contains already.
 var ErrApplied = errors.New("the state contains this record already")
 
+// ErrCycle says that a message belongs to a cycle that is not open. Its batch
+// was given up: what it would change is done again by another one.
+var ErrCycle = errors.New("the message belongs to a cycle that is not open")
+
 // Provider gives processors their tables. The custom resource testengine_state
 // is one; NewMemory gives another.
 type Provider interface {

@@ -32,6 +32,7 @@ type Store struct {
 var (
 	_ Provider               = (*Store)(nil)
 	_ testengine.LogFollower = (*Store)(nil)
+	_ testengine.CycleGuard  = (*Store)(nil)
 )
 
 // Open takes the folder for this process. Files are read when the log asks for
@@ -124,6 +125,9 @@ func (s *Store) Synced(partition int) int64 {
 // Acked implements testengine.LogFollower. It is called between batches of the
 // partition, never while one is in flight.
 func (s *Store) Acked(partition int, next int64) { s.partition(partition).mark(next) }
+
+// OpenCycle implements testengine.CycleGuard.
+func (s *Store) OpenCycle(partition int, number int64) { s.partition(partition).cycle.Store(number) }
 
 // Run makes snapshots at every tick until the context ends. It keeps one
 // partition's failure from the others and tells it to warn.

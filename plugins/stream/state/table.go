@@ -25,10 +25,13 @@ type Table struct {
 
 	open   bool
 	offset int64 // of the open record
+	cycle  int64 // that was open when the record was opened
 	last   int64 // last record that was closed
 	floor  int64 // where the last restore left the partition
 	time   int64
 	misuse error
+	// closing puts what the user holds back into the open record.
+	closing func()
 	// changes is the open record's frame as far as it is known.
 	changes []byte
 
@@ -78,6 +81,7 @@ func (t *Table) Begin(offset, time int64) error {
 		return fmt.Errorf("opening record %d of table %s: %w", offset, t.name, ErrApplied)
 	}
 	t.open, t.offset, t.time = true, offset, max(t.time, time)
+	t.cycle = t.partition.cycle.Load()
 	return nil
 }
 
@@ -87,9 +91,15 @@ func (t *Table) End() error {
 	if !t.open {
 		return nil
 	}
+	if t.closing != nil {
+		t.closing()
+	}
 	t.open = false
 	if t.misuse != nil {
 		return t.misuse
+	}
+	if err := t.InCycle(t.cycle); err != nil {
+		return t.partition.fail(err)
 	}
 	err := t.partition.append(t)
 	t.changes = t.changes[:0]
@@ -97,6 +107,22 @@ func (t *Table) End() error {
 	t.publishDue()
 	return err
 }
+
+// InCycle is the guard against batches that came back too late: the error is
+// ErrCycle unless the cycle with that number is open.
+func (t *Table) InCycle(number int64) error {
+	if open := t.partition.cycle.Load(); open != number {
+		return fmt.Errorf("record of cycle %d in partition %d, whose cycle is %d: %w", number, t.partition.number, open, ErrCycle)
+	}
+	return nil
+}
+
+// IsOpen reports whether a record is open.
+func (t *Table) IsOpen() bool { return t.open }
+
+// OnClose sets what is called before an open record ends, whoever ends it: the
+// user, the next record, or the acknowledgement of its batch. It may be nil.
+func (t *Table) OnClose(closing func()) { t.closing = closing }
 
 func (t *Table) publishDue() {
 	first, _ := t.timers.first()

@@ -2,17 +2,10 @@
 // log's time.
 package seen
 
-import (
-	"errors"
-	"math"
-
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
-)
+import "math"
 
 // Table is what is needed of a *state.Table.
 type Table interface {
-	Begin(offset, time int64) error
-	End() error
 	Time() int64
 	Cell(key uint64) (cell uint64, ok bool)
 	SetCell(key, cell uint64)
@@ -33,24 +26,21 @@ const (
 	secondMask = 1<<(56-offsetBits) - 1
 )
 
-// Record takes the record of the log at that offset and time (unix
-// milliseconds), and says whether the upload with that key was there before
-// within the window. Key 0 is a record that is no upload. The same record again
+// Record takes the open record of the log with that offset, and says whether the
+// upload with that key was there before within the window (milliseconds). Key 0
+// is a record that is no upload. A record that the table has applied already
 // gets the answer it had.
-func Record(table Table, offset, now, window int64, key uint64) (duplicate bool, err error) {
-	switch err := table.Begin(offset, now); {
-	case errors.Is(err, state.ErrApplied):
+func Record(table Table, applied bool, offset, window int64, key uint64) (duplicate bool) {
+	if applied {
 		cell, known := table.Cell(key)
-		return key != 0 && known && cell&offsetMask != uint64(offset)&offsetMask, nil
-	case err != nil:
-		return false, err
+		return key != 0 && known && cell&offsetMask != uint64(offset)&offsetMask
 	}
 	at := table.Time()
 	sweep(table, at, window)
-	if key != 0 {
-		duplicate = remember(table, key, offset, at, window)
+	if key == 0 {
+		return false
 	}
-	return duplicate, table.End()
+	return remember(table, key, offset, at, window)
 }
 
 func remember(table Table, key uint64, offset, at, window int64) (duplicate bool) {

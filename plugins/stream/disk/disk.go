@@ -3,7 +3,10 @@
 // power cut), is full, or fails.
 package disk
 
-import "io"
+import (
+	"io"
+	"unsafe"
+)
 
 // Disk is a filesystem. Names are paths with "/"; errors wrap fs.ErrNotExist,
 // fs.ErrExist and syscall errors (ENOSPC, EIO) as the operating system gives them.
@@ -27,7 +30,19 @@ type Disk interface {
 	Lock(dir string) (io.Closer, error)
 }
 
-// File is an open file.
+// BlockSize is what a write or a read must be a multiple of, in place, length
+// and memory (AlignedBuffer), to go straight to the disk.
+const BlockSize = 4096
+
+// AlignedBuffer returns an empty buffer with room for n bytes that begins at a block of memory.
+func AlignedBuffer(n int) []byte {
+	room := make([]byte, n+BlockSize)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(room)))) & (BlockSize - 1)
+	return room[skip : skip : skip+n]
+}
+
+// File is an open file. Large writes and reads of whole aligned blocks may go
+// around the system's page cache; what they mean is the same.
 type File interface {
 	io.ReaderAt
 	io.WriterAt

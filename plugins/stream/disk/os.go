@@ -89,26 +89,46 @@ func flock(file *os.File) error {
 	return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
 
-type osFile struct{ *os.File }
+// osFile is a file; whole aligned blocks go around the page cache.
+type osFile struct {
+	*os.File
+	direct directFile
+}
 
 func openOS(name string, flags int) (File, error) {
 	file, err := os.OpenFile(name, flags, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return osFile{file}, nil
+	return &osFile{File: file}, nil
 }
 
-func (f osFile) Allocate(size int64) error {
+func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
+	if n, err, ok := f.direct.writeAt(f.File, p, off); ok {
+		return n, err
+	}
+	return f.File.WriteAt(p, off)
+}
+
+func (f *osFile) ReadAt(p []byte, off int64) (int, error) {
+	if n, ok := f.direct.readAt(f.File, p, off); ok {
+		return n, nil
+	}
+	return f.File.ReadAt(p, off)
+}
+
+func (f *osFile) Close() error { return errors.Join(f.direct.close(), f.File.Close()) }
+
+func (f *osFile) Allocate(size int64) error {
 	if err := allocate(f.File, size); err != nil {
 		return fmt.Errorf("reserving %d bytes for %s: %w", size, f.Name(), err)
 	}
 	return nil
 }
 
-func (f osFile) Sync() error { return fdatasync(f.File) }
+func (f *osFile) Sync() error { return fdatasync(f.File) }
 
-func (f osFile) Size() (int64, error) {
+func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err

@@ -5,7 +5,7 @@ import (
 )
 
 // groupBytes is how much one sync covers at most.
-const groupBytes = 64 << 20
+const groupBytes = 16 << 20
 
 // request is one Append: its entries are answered together.
 type request struct {

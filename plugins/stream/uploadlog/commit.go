@@ -9,9 +9,13 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// directBytes is from where on a body is written from where it lies instead of
-// being gathered with its neighbours.
-const directBytes = 64 << 10
+const (
+	// wholeBlocks is from how many bytes on a group is written in whole aligned
+	// blocks, which go to the disk without a stay in the page cache.
+	wholeBlocks = 64 << 10
+	// keptArena is the largest arena that is kept for the next group.
+	keptArena = 32 << 20
+)
 
 var errSegmentFull = errors.New("the segment is full")
 
@@ -19,11 +23,11 @@ var errSegmentFull = errors.New("the segment is full")
 type group struct {
 	segment *segment
 	start   int64 // Number of its first entry.
-	at      int64 // Where it begins to write.
+	at      int64 // Where it begins to write: the place of the arena's first byte.
 	end     int64
+	blocks  bool // It begins at a block and fills its last one with zeros.
 	time    int64
 	placed  []placed
-	pieces  []piece
 	// complete are the requests whose last entry is in this group.
 	complete []*request
 }
@@ -37,19 +41,13 @@ type placed struct {
 	record *Record
 }
 
-// piece is a stretch to write: of the arena, or a body.
-type piece struct {
-	at       int64
-	from, to int
-	body     []byte
-}
-
 // commit gives numbers and T, writes, syncs, publishes and answers.
 func (l *Log) commit(requests []*request) {
 	if err := l.room(); err != nil {
 		l.answerAll(requests, err)
 		return
 	}
+	l.makeArena(requests)
 	g := l.newGroup()
 	for i, r := range requests {
 		for j := range r.entries {
@@ -66,6 +64,9 @@ func (l *Log) commit(requests []*request) {
 	}
 	if err := l.finish(g); err != nil {
 		_ = l.giveUp(g, err) // It has answered.
+	}
+	if cap(l.arena) > keptArena {
+		l.arena = nil
 	}
 }
 
@@ -84,17 +85,37 @@ func (l *Log) turnPage(g *group, e *Entry) (*group, error) {
 	return g, l.place(g, e)
 }
 
+// makeArena makes room for all that the requests can take, so that the arena stays where it is.
+func (l *Log) makeArena(requests []*request) {
+	var most int64 = segmentHead + 2*disk.BlockSize
+	for _, r := range requests {
+		for i := range r.entries {
+			most += r.entries[i].bound()
+		}
+	}
+	l.whole = most >= wholeBlocks
+	if int64(cap(l.arena)) < most {
+		l.arena = disk.AlignedBuffer(int(most))
+	}
+}
+
 func (l *Log) newGroup() *group {
 	s := l.active
-	g := &group{segment: s, start: l.next, at: s.end, end: s.end, time: l.time}
+	g := &group{segment: s, start: l.next, at: s.end, end: s.end, blocks: l.whole, time: l.time}
 	l.arena = l.arena[:0]
+	if g.blocks {
+		g.at = blockUp(s.end)
+		g.end = g.at
+	}
 	if s.headless {
 		g.at = 0
 		l.arena = s.appendHead(l.arena, l.head.Salt)
 	}
-	g.pieces = append(g.pieces, piece{at: g.at})
 	return g
 }
+
+// blockUp is the first block that begins at or behind the place.
+func blockUp(at int64) int64 { return (at + disk.BlockSize - 1) &^ (disk.BlockSize - 1) }
 
 // place gives the entry its number, T and place, and turns it into a duplicate
 // when its key is known. A duplicate of an entry of the same group shares its sync.
@@ -113,15 +134,7 @@ func (l *Log) place(g *group, e *Entry) error {
 		l.arena = l.arena[:mark]
 		return errSegmentFull
 	}
-	if len(e.Body) < directBytes {
-		l.arena = append(l.arena, e.Body...)
-	} else {
-		last := &g.pieces[len(g.pieces)-1]
-		last.to = len(l.arena)
-		bodyAt := last.at + int64(last.to-last.from)
-		g.pieces = append(g.pieces, piece{at: bodyAt, body: e.Body},
-			piece{at: bodyAt + int64(len(e.Body)), from: len(l.arena)})
-	}
+	l.arena = append(l.arena, e.Body...)
 	if e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
 		l.recent.add(e.Key, t)
 	}
@@ -152,18 +165,14 @@ func (l *Log) finish(g *group) error {
 }
 
 func (l *Log) write(g *group) error {
-	g.pieces[len(g.pieces)-1].to = len(l.arena)
-	for _, p := range g.pieces {
-		data := p.body
-		if data == nil {
-			data = l.arena[p.from:p.to]
+	if g.blocks {
+		fill := blockUp(g.end) - g.end
+		if g.end+fill <= g.segment.capacity {
+			l.arena = append(l.arena, make([]byte, fill)...)
 		}
-		if len(data) == 0 {
-			continue
-		}
-		if _, err := g.segment.file.WriteAt(data, p.at); err != nil {
-			return fmt.Errorf("writing to the upload log: %w", err)
-		}
+	}
+	if _, err := g.segment.file.WriteAt(l.arena, g.at); err != nil {
+		return fmt.Errorf("writing to the upload log: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package uploadlog
 import (
 	"fmt"
 	"sort"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 )
 
 // maxRefs bounds the index in memory, about 70 MB; what is dropped is read again from the heads of the frames.
@@ -95,10 +97,15 @@ func (l *Log) readSegment(i, lane int, from int64, limit Limit) ([]Record, error
 }
 
 func (l *Log) readRecord(s *segment, lane int, at ref, into *Record) error {
-	whole := make([]byte, at.length)
-	if n, err := s.file.ReadAt(whole, int64(at.offset)); n < len(whole) {
+	from := int64(at.offset) &^ (disk.BlockSize - 1)
+	blocks := disk.AlignedBuffer(int(blockUp(int64(at.offset)+int64(at.length)) - from))
+	blocks = blocks[:cap(blocks)]
+	n, err := s.file.ReadAt(blocks, from)
+	begin := int(int64(at.offset) - from)
+	if n < begin+int(at.length) {
 		return fmt.Errorf("reading entry %d from %s: %w", at.number, s.name, err)
 	}
+	whole := blocks[begin : begin+int(at.length) : begin+int(at.length)]
 	record, err := decodeFrame(l.head.Salt, whole)
 	if err != nil || record.Number != at.number || record.Lane != lane {
 		return s.damaged(int64(at.offset), at.number)

@@ -52,22 +52,34 @@ func (s *segment) walk(salt uint32, at, number, until int64, verify bool, each f
 		w.size = scanWindow
 	}
 	for number < until {
-		f, err := readFrame(w.bytesAt(at, frameHead))
-		if err != nil || f.number != number || at+f.size() > s.capacity {
+		place := at
+		f, whole, ok := w.frameAt(salt, place, number, verify)
+		if !ok && blockUp(at) > at {
+			// A group that was written in whole blocks begins at the next one.
+			place = blockUp(at)
+			f, whole, ok = w.frameAt(salt, place, number, verify)
+		}
+		if !ok {
 			return at, number, w.err
 		}
-		var whole []byte
-		if verify {
-			whole = w.bytesAt(at, int(f.size()))
-			if int64(len(whole)) < f.size() || !checksumMatches(salt, f, whole) {
-				return at, number, w.err
-			}
-		}
-		each(at, f, whole)
-		at += f.size()
+		each(place, f, whole)
+		at = place + f.size()
 		number++
 	}
 	return at, number, nil
+}
+
+// frameAt is the frame with that number at the place.
+func (w *window) frameAt(salt uint32, at, number int64, verify bool) (f frame, whole []byte, ok bool) {
+	f, err := readFrame(w.bytesAt(at, frameHead))
+	if err != nil || f.number != number || at+f.size() > w.s.capacity {
+		return f, nil, false
+	}
+	if !verify {
+		return f, nil, w.err == nil
+	}
+	whole = w.bytesAt(at, int(f.size()))
+	return f, whole, int64(len(whole)) == f.size() && checksumMatches(salt, f, whole)
 }
 
 // laterGroup looks behind a place where no valid frame is for one that was

@@ -97,7 +97,8 @@ type Log struct {
 	wake    chan struct{}
 	answers chan answer
 	done    chan struct{}
-	arena   []byte
+	arena   []byte // The group being written; begins at a block of memory.
+	whole   bool   // Groups are written in whole blocks.
 	recent  *recentKeys
 	active  *segment          // The segment being written; among segments once its first group is safe.
 	spare   chan spareSegment // The next segment while it is being reserved.

@@ -52,6 +52,7 @@ func TestDisks(t *testing.T) {
 			_, err = file.ReadAt(got, 100)
 			require.NoError(t, err)
 			require.Equal(t, "h\x00\x00\x00\x00\x00\x00", string(got), "what was cut off does not come back")
+			requireWholeBlocks(t, file)
 			require.NoError(t, file.Close())
 
 			require.NoError(t, d.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "b")))
@@ -77,4 +78,36 @@ func TestDisks(t *testing.T) {
 			require.NoError(t, again.Close())
 		})
 	}
+}
+
+// requireWholeBlocks writes past and through the page cache by turns: both see what the other wrote.
+func requireWholeBlocks(t *testing.T, file disk.File) {
+	t.Helper()
+	const size = 128 << 10
+	blocks := disk.AlignedBuffer(size)
+	require.Empty(t, blocks)
+	blocks = blocks[:size]
+	for i := range blocks {
+		blocks[i] = byte(i / 100)
+	}
+	_, err := file.WriteAt([]byte("before"), disk.BlockSize)
+	require.NoError(t, err)
+	n, err := file.WriteAt(blocks, disk.BlockSize)
+	require.NoError(t, err)
+	require.Equal(t, size, n)
+	got := make([]byte, size)
+	_, err = file.ReadAt(got, disk.BlockSize)
+	require.NoError(t, err)
+	require.Equal(t, blocks, got)
+	_, err = file.WriteAt([]byte("after"), disk.BlockSize+7)
+	require.NoError(t, err)
+	require.NoError(t, file.Sync())
+	copy(blocks[7:], "after")
+	again := disk.AlignedBuffer(size)[:size]
+	_, err = file.ReadAt(again, disk.BlockSize)
+	require.NoError(t, err)
+	require.Equal(t, blocks, again)
+	n, _ = file.ReadAt(again, 2*disk.BlockSize)
+	require.Equal(t, size-disk.BlockSize, n, "what is there behind the last whole block is read too")
+	require.Equal(t, blocks[disk.BlockSize:], again[:n])
 }

@@ -17,11 +17,17 @@ import (
 // there once and in order, nothing is there that was never sent, T never goes back.
 func TestPowerCuts(t *testing.T) {
 	for seed := range uint64(300) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { powerCuts(t, seed) })
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { powerCuts(t, seed, small(), 2000) })
+	}
+	// Large bodies make groups of whole blocks, mixed with small groups that begin anywhere.
+	large := small()
+	large.SegmentBytes = 512 << 10
+	for seed := range uint64(100) {
+		t.Run(fmt.Sprint("whole blocks, seed ", seed), func(t *testing.T) { powerCuts(t, seed, large, 45_000) })
 	}
 }
 
-func powerCuts(t *testing.T, seed uint64) {
+func powerCuts(t *testing.T, seed uint64, options Options, padding int) {
 	d := crashdisk.New(seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	sent := map[string]int{} // Lane of each upload that was ever sent.
@@ -30,12 +36,12 @@ func powerCuts(t *testing.T, seed uint64) {
 	id := ""
 	for life := range 5 {
 		d.StopAfter(20 + random.IntN(150))
-		l, err := Open(d, "data/log", small())
+		l, err := Open(d, "data/log", again(options))
 		if err == nil {
 			if id == "" && l.End() > 0 {
 				id = l.Identity().ID
 			}
-			answered = append(answered, someLife(t, l, random, life, sent)...)
+			answered = append(answered, someLife(t, l, random, life, padding, sent)...)
 		} else {
 			require.ErrorIs(t, err, crashdisk.ErrStopped, "only the stopped machine keeps the log from opening")
 		}
@@ -44,7 +50,7 @@ func powerCuts(t *testing.T, seed uint64) {
 		} else {
 			d.Crash()
 		}
-		l, err = Open(d, "data/log", small())
+		l, err = Open(d, "data/log", again(options))
 		require.NoError(t, err)
 		known = requireHolds(t, l, answered, sent, known)
 		require.NoError(t, l.Close())
@@ -52,8 +58,14 @@ func powerCuts(t *testing.T, seed uint64) {
 	}
 }
 
+// again are the same options with new randomness, as another process has it.
+func again(o Options) Options {
+	o.Random = small().Random
+	return o
+}
+
 // someLife appends from three goroutines until the machine stops and returns what was answered.
-func someLife(t *testing.T, l *Log, random *rand.Rand, life int, sent map[string]int) (answered []string) {
+func someLife(t *testing.T, l *Log, random *rand.Rand, life, padding int, sent map[string]int) (answered []string) {
 	t.Helper()
 	var mu sync.Mutex
 	var writers sync.WaitGroup
@@ -65,7 +77,7 @@ func someLife(t *testing.T, l *Log, random *rand.Rand, life int, sent map[string
 				mu.Lock()
 				sent[name] = writer
 				mu.Unlock()
-				e := uploadEntry(name, writer, mine.Int64N(1000), mine.IntN(3)*mine.IntN(2000))
+				e := uploadEntry(name, writer, mine.Int64N(1000), mine.IntN(3)*mine.IntN(padding))
 				if appendNow(l, e) != nil {
 					return
 				}

@@ -90,6 +90,40 @@ func TestWhatIsAppendedIsReadBack(t *testing.T) {
 	}
 }
 
+func TestSmallAndLargeGroupsFollowOnEachOther(t *testing.T) {
+	d := crashdisk.New(1)
+	options := small()
+	options.SegmentBytes = 1 << 20
+	l := mustOpen(t, d, options)
+	var starts []bool
+	d.Hook(func(op crashdisk.Op) error {
+		if op.Verb == "write" && op.Name == "data/log/segment-000000000000" {
+			starts = append(starts, l.whole)
+		}
+		return nil
+	})
+	var sent []string
+	for number, size := range []int{10, 70_000, 10, 10, 90_000, 100_000, 5} {
+		name := strconv.Itoa(number)
+		sent = append(sent, name)
+		require.NoError(t, appendNow(l, uploadEntry(name, number%3, 1, size)))
+	}
+	require.Equal(t, []bool{false, true, false, false, true, true, false}, starts)
+	require.Equal(t, sent, names(t, l))
+	require.NoError(t, l.Close())
+	for _, checkpoint := range []bool{true, false} {
+		if !checkpoint {
+			require.NoError(t, d.Remove("data/log/checkpoint"))
+		}
+		l = mustOpen(t, d, options)
+		require.Equal(t, sent, names(t, l))
+		sent = append(sent, fmt.Sprint("again ", checkpoint))
+		require.NoError(t, appendNow(l, uploadEntry(sent[len(sent)-1], 0, 1, 70_000)))
+		require.Equal(t, sent, names(t, l))
+		d.Kill()
+	}
+}
+
 func TestADuplicateIsAnsweredAfterItsOriginalIsSafe(t *testing.T) {
 	d := crashdisk.New(1)
 	l := mustOpen(t, d, small())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"path"
 	"sort"
 	"strings"
 
@@ -22,7 +23,7 @@ func (l *Log) recover() error {
 	if err := l.openSegments(); err != nil {
 		return err
 	}
-	last, err := l.lastSegment(saved)
+	last, reserve, err := l.lastSegment(saved)
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,13 @@ func (l *Log) recover() error {
 	for i := range l.lanes {
 		l.lanes[i].totals = last.before[i]
 	}
-	if err := l.recoverLast(last, saved); err != nil {
+	if err := l.recoverLast(last, reserve, saved); err != nil {
+		if reserve != nil {
+			err = errors.Join(err, reserve.file.Close())
+		}
+		return err
+	}
+	if err := l.dropReserve(reserve); err != nil {
 		return err
 	}
 	return l.restoreCursors(saved)
@@ -48,6 +55,11 @@ func (l *Log) openSegments() error {
 		if strings.HasSuffix(name, ".part") && !l.options.ReadOnly {
 			if err := l.disk.Remove(l.dir + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("removing a file that was never finished: %w", err)
+			}
+		}
+		if strings.HasPrefix(name, recycledPrefix) && !l.options.ReadOnly {
+			if err := l.findRecycled(path.Join(l.dir, name)); err != nil {
+				return err
 			}
 		}
 		sequence, ok := segmentSequence(name)
@@ -69,52 +81,73 @@ func (l *Log) openSegments() error {
 	return nil
 }
 
+// findRecycled takes a file to write again into the books, or removes one too many.
+func (l *Log) findRecycled(name string) error {
+	file, err := l.disk.Open(name)
+	if err != nil {
+		return fmt.Errorf("opening a file of the log: %w", err)
+	}
+	size, err := file.Size()
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("opening a file of the log: %w", err)
+	}
+	if size == l.options.SegmentBytes && len(l.recycled) < recycledSegments {
+		l.recycled = append(l.recycled, name)
+		return nil
+	}
+	if err := l.disk.Remove(name); err != nil {
+		return fmt.Errorf("removing a file of the log: %w", err)
+	}
+	return nil
+}
+
 // lastSegment checks that the segments follow on each other and returns the
-// newest one in use; it makes the first one of a new log.
-func (l *Log) lastSegment(saved checkpoint) (*segment, error) {
+// newest one in use, and the file behind it that has no head, if there is one;
+// it makes the first one of a new log.
+func (l *Log) lastSegment(saved checkpoint) (last, reserve *segment, err error) {
 	used := 0
 	for i, s := range l.segments {
 		ok, err := s.readHead(l.head.Salt, l.head.Lanes)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !ok {
 			break
 		}
 		if i > 0 && s.sequence != l.segments[i-1].sequence+1 {
-			return nil, fmt.Errorf("the log segment %s is missing: restore the folder from a copy", l.segmentPath(l.segments[i-1].sequence+1))
+			return nil, nil, fmt.Errorf("the log segment %s is missing: restore the folder from a copy", l.segmentPath(l.segments[i-1].sequence+1))
 		}
 		used++
 	}
 	if used < len(l.segments)-1 {
-		return nil, l.segments[used].damaged(0, 0)
+		return nil, nil, l.segments[used].damaged(0, 0)
 	}
 	if used > 0 && saved.Next > 0 && l.segments[used-1].sequence < saved.Segment || used == 0 && saved.Next > 0 {
-		return nil, fmt.Errorf("the log in %s ends before its checkpoint (entry %d): restore the folder from a copy", l.dir, saved.Next)
+		return nil, nil, fmt.Errorf("the log in %s ends before its checkpoint (entry %d): restore the folder from a copy", l.dir, saved.Next)
 	}
 	if used < len(l.segments) {
-		if err := l.dropReserve(l.segments[used], used); err != nil {
-			return nil, err
-		}
+		reserve = l.segments[used]
+		l.segments = l.segments[:used]
 	}
-	if used == 0 {
-		return l.firstSegment()
+	if used > 0 {
+		return l.segments[used-1], reserve, nil
 	}
-	return l.segments[used-1], nil
+	if err := l.requireUnsynced(reserve, 0); err != nil {
+		return nil, nil, errors.Join(err, reserve.file.Close())
+	}
+	if err := l.dropReserve(reserve); err != nil {
+		return nil, nil, err
+	}
+	last, err = l.firstSegment()
+	return last, nil, err
 }
 
-// dropReserve removes a segment file without a head. Its sequence goes to the next that is made.
-func (l *Log) dropReserve(s *segment, used int) error {
-	_, dirty, err := s.laterGroup(l.head.Salt, 0, math.MaxInt64)
-	if err != nil {
-		return err
+// dropReserve removes a segment file without a head. Its sequence goes to the
+// next that is made. It is not used again: it may hold a group that was torn, whose numbers are given anew.
+func (l *Log) dropReserve(s *segment) error {
+	if s == nil {
+		return nil
 	}
-	if dirty {
-		if err := l.requireUnsynced(s, used); err != nil {
-			return err
-		}
-	}
-	l.segments = l.segments[:used]
 	if err := s.file.Close(); err != nil || l.options.ReadOnly {
 		return err
 	}
@@ -127,20 +160,16 @@ func (l *Log) dropReserve(s *segment, used int) error {
 	return nil
 }
 
-// requireUnsynced refuses when a file without a head holds more than its first group.
-func (l *Log) requireUnsynced(s *segment, used int) error {
-	var number int64
-	if used > 0 {
-		var err error
-		before := l.segments[used-1]
-		_, number, err = before.walk(l.head.Salt, segmentHead, before.first, math.MaxInt64, false, func(int64, frame, []byte) {})
-		if err != nil {
-			return err
-		}
+// requireUnsynced refuses when the file without a head holds a group later than
+// the one that begins with number, the end of what is in order: its first group
+// was begun when everything before it was synced.
+func (l *Log) requireUnsynced(reserve *segment, number int64) error {
+	if reserve == nil {
+		return nil
 	}
-	later, _, err := s.laterGroup(l.head.Salt, 0, number)
+	later, _, err := reserve.laterGroup(l.head.Salt, 0, number)
 	if err == nil && later {
-		err = s.damaged(0, number)
+		err = reserve.damaged(0, number)
 	}
 	return err
 }
@@ -164,7 +193,7 @@ func (l *Log) firstSegment() (*segment, error) {
 
 // recoverLast reads the last segment: heads up to the checkpoint, everything
 // behind it with checksums, and cuts off a torn tail.
-func (l *Log) recoverLast(s *segment, saved checkpoint) error {
+func (l *Log) recoverLast(s, reserve *segment, saved checkpoint) error {
 	s.index = make([][]ref, len(l.lanes))
 	s.end = segmentHead
 	l.active = s
@@ -194,6 +223,9 @@ func (l *Log) recoverLast(s *segment, saved checkpoint) error {
 	}
 	if later || saved.Next > number {
 		return s.damaged(at, number)
+	}
+	if err := l.requireUnsynced(reserve, number); err != nil {
+		return err
 	}
 	s.end = at
 	if l.options.ReadOnly {

@@ -47,7 +47,7 @@ func (l *Log) roomForSegment() error {
 		return err
 	}
 	l.mu.Lock()
-	bytes := l.options.SegmentBytes
+	bytes := l.options.SegmentBytes * int64(1+len(l.recycled))
 	for _, s := range l.segments {
 		bytes += s.capacity
 	}
@@ -58,8 +58,14 @@ func (l *Log) roomForSegment() error {
 	return nil
 }
 
-// reserve makes the file of a segment, with all its space.
+// reserve makes the file of a segment, with all its space: out of one that was
+// trimmed, or a new one.
 func (l *Log) reserve(sequence int64) (spareSegment, error) {
+	made := spareSegment{name: l.segmentPath(sequence), sequence: sequence, capacity: l.options.SegmentBytes}
+	if old := l.takeRecycled(); old != "" {
+		err := l.reserveAgain(&made, old)
+		return made, err
+	}
 	err := l.roomForSegment()
 	if errors.Is(err, ErrFull) && l.trim(true) == nil {
 		err = l.roomForSegment()
@@ -67,7 +73,6 @@ func (l *Log) reserve(sequence int64) (spareSegment, error) {
 	if err != nil {
 		return spareSegment{}, err
 	}
-	made := spareSegment{name: l.segmentPath(sequence), sequence: sequence, capacity: l.options.SegmentBytes}
 	if err := l.disk.Remove(made.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return spareSegment{}, fmt.Errorf("making a log segment: %w", err)
 	}
@@ -86,6 +91,22 @@ func (l *Log) reserve(sequence int64) (spareSegment, error) {
 		return spareSegment{}, fullOr(fmt.Errorf("reserving a log segment: %w", err))
 	}
 	return made, nil
+}
+
+// reserveAgain makes a segment out of a file that was one before. Its head still
+// names the old one, so it counts as a reserve until the new head is written.
+func (l *Log) reserveAgain(made *spareSegment, old string) (err error) {
+	if made.file, err = l.disk.Open(old); err != nil {
+		return fmt.Errorf("using a log segment again: %w", err)
+	}
+	err = l.disk.Rename(old, made.name)
+	if err == nil {
+		err = l.disk.SyncDir(l.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("using a log segment again: %w", errors.Join(err, made.file.Close()))
+	}
+	return nil
 }
 
 // fullOr names a full disk as what it is.

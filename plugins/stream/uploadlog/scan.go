@@ -13,8 +13,6 @@ const (
 	hopWindow  = 16 << 10 // For reading heads only.
 )
 
-var zeros [scanWindow]byte
-
 // window reads a file forwards in pieces of at least size bytes.
 type window struct {
 	s    *segment
@@ -85,7 +83,8 @@ func (w *window) frameAt(salt uint32, at, number int64, verify bool) (f frame, w
 // laterGroup looks behind a place where no valid frame is for one that was
 // written after entry number had been synced. Finding one means that synced
 // bytes were lost: only the newest group can be torn. dirty says whether
-// anything but zeros lies there.
+// something lies there that could pass for a new frame's head, because its
+// number is yet to be given.
 func (s *segment) laterGroup(salt uint32, at, number int64) (found, dirty bool, err error) {
 	magic := binary.LittleEndian.AppendUint32(nil, frameMagic)
 	w := window{s: s, size: scanWindow}
@@ -94,14 +93,15 @@ func (s *segment) laterGroup(salt uint32, at, number int64) (found, dirty bool, 
 		if len(data) == 0 || w.err != nil {
 			return false, dirty, w.err
 		}
-		dirty = dirty || !bytes.Equal(data, zeros[:len(data)])
 		for from := 0; ; {
 			hit := bytes.Index(data[from:], magic)
 			if hit < 0 {
 				break
 			}
 			from += hit
-			if s.isLaterFrame(salt, at+int64(from), number) {
+			f, yetToCome := s.headAt(data[from:], at+int64(from), number)
+			dirty = dirty || yetToCome
+			if yetToCome && s.isLaterFrame(salt, at+int64(from), f, number) {
 				return true, true, nil
 			}
 			from++
@@ -113,12 +113,19 @@ func (s *segment) laterGroup(salt uint32, at, number int64) (found, dirty bool, 
 	}
 }
 
-func (s *segment) isLaterFrame(salt uint32, at, number int64) bool {
-	w := window{s: s}
-	f, err := readFrame(w.bytesAt(at, frameHead))
-	if err != nil || f.groupStart() <= number || at+f.size() > s.capacity {
+// headAt reads a frame's head whose first bytes are at hand, and says whether its number is not below the given one.
+func (s *segment) headAt(head []byte, at, number int64) (f frame, yetToCome bool) {
+	if len(head) < frameHead {
+		head = (&window{s: s}).bytesAt(at, frameHead)
+	}
+	f, err := readFrame(head)
+	return f, err == nil && f.number >= number
+}
+
+func (s *segment) isLaterFrame(salt uint32, at int64, f frame, number int64) bool {
+	if f.groupStart() <= number || at+f.size() > s.capacity {
 		return false
 	}
-	whole := w.bytesAt(at, int(f.size()))
+	whole := (&window{s: s}).bytesAt(at, int(f.size()))
 	return int64(len(whole)) == f.size() && checksumMatches(salt, f, whole)
 }

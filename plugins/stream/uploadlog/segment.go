@@ -17,6 +17,11 @@ import (
 const (
 	segmentHead   = 4096
 	segmentPrefix = "segment-"
+	// recycledPrefix names files that were trimmed and wait to be a segment again:
+	// blocks that were written before take writes several times faster than new
+	// ones. What is left in them cannot pass for new: a head says which segment it
+	// is for, and every entry has a number that is given once.
+	recycledPrefix = "recycled-"
 )
 
 var segmentMagic = []byte("TELOG\x00\x00\x01")
@@ -60,6 +65,10 @@ func segmentSequence(name string) (sequence int64, ok bool) {
 	}
 	sequence, err := strconv.ParseInt(digits, 10, 64)
 	return sequence, err == nil
+}
+
+func (l *Log) recycledPath(sequence int64) string {
+	return path.Join(l.dir, fmt.Sprintf("%s%012d", recycledPrefix, sequence))
 }
 
 func (l *Log) segmentPath(sequence int64) string { return path.Join(l.dir, segmentName(sequence)) }

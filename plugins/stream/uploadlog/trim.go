@@ -1,11 +1,17 @@
 package uploadlog
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 )
 
-// slackSegments are kept although they are done.
-const slackSegments = 1
+const (
+	// slackSegments are kept although they are done.
+	slackSegments = 1
+	// recycledSegments are at most kept as files to write again.
+	recycledSegments = 4
+)
 
 // Trim removes the segments that nobody needs any more: done, in the state's
 // synced files, and older than Retain.
@@ -19,6 +25,11 @@ func (l *Log) trim(urgent bool) error {
 	l.mu.Lock()
 	count := l.unneeded(urgent)
 	l.mu.Unlock()
+	if urgent {
+		if err := l.dropRecycled(); err != nil {
+			return err
+		}
+	}
 	if count == 0 {
 		return nil
 	}
@@ -42,12 +53,55 @@ func (l *Log) trim(urgent bool) error {
 		if err := s.file.Close(); err != nil {
 			return fmt.Errorf("closing a log segment: %w", err)
 		}
-		if err := l.disk.Remove(s.name); err != nil {
-			return fmt.Errorf("removing a log segment: %w", err)
+		if err := l.retire(s, urgent); err != nil {
+			return err
 		}
-		// One at a time: a power cut leaves no gap between the segments.
-		if err := l.disk.SyncDir(l.dir); err != nil {
-			return fmt.Errorf("syncing the log folder: %w", err)
+	}
+	return nil
+}
+
+// retire takes a segment's file out of the log, to be written again or for good.
+func (l *Log) retire(s *segment, urgent bool) error {
+	l.mu.Lock()
+	again := !urgent && s.capacity == l.options.SegmentBytes && len(l.recycled) < recycledSegments
+	l.mu.Unlock()
+	name := l.recycledPath(s.sequence)
+	if again {
+		if err := l.disk.Rename(s.name, name); err != nil {
+			return fmt.Errorf("putting a log segment aside: %w", err)
+		}
+	} else if err := l.disk.Remove(s.name); err != nil {
+		return fmt.Errorf("removing a log segment: %w", err)
+	}
+	// One at a time: a power cut leaves no gap between the segments, and no file is
+	// written again while it may still be the old segment after a power cut.
+	if err := l.disk.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("syncing the log folder: %w", err)
+	}
+	if again {
+		l.mu.Lock()
+		l.recycled = append(l.recycled, name)
+		l.mu.Unlock()
+	}
+	return nil
+}
+
+// takeRecycled takes a file that waits to be a segment again; "" is none.
+func (l *Log) takeRecycled() (name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last := len(l.recycled) - 1; last >= 0 {
+		name = l.recycled[last]
+		l.recycled = l.recycled[:last]
+	}
+	return name
+}
+
+// dropRecycled gives the disk back what only saves time.
+func (l *Log) dropRecycled() error {
+	for name := l.takeRecycled(); name != ""; name = l.takeRecycled() {
+		if err := l.disk.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing a file of the log: %w", err)
 		}
 	}
 	return nil

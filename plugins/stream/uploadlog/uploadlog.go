@@ -83,6 +83,7 @@ type Log struct {
 
 	mu       sync.Mutex
 	segments []*segment // Oldest first; the last is written to.
+	recycled []string   // Files that wait to be segments again.
 	next     int64      // The number after the last published entry.
 	time     int64      // T of the last published entry.
 	lanes    []lane

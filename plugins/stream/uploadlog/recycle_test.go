@@ -17,7 +17,7 @@ func TestASegmentThatWasTrimmedIsWrittenAgain(t *testing.T) {
 	l := mustOpen(t, d, small())
 	fill := func(from, until int) {
 		for number := from; number < until; number++ {
-			require.NoError(t, appendNow(l, uploadEntry(fmt.Sprint(number), 0, 1, 5000)))
+			require.NoError(t, appendNow(l, uploadEntry(fmt.Sprintf("%02d", number), 0, 1, 5000)))
 		}
 	}
 	fill(0, 30)
@@ -35,7 +35,7 @@ func TestASegmentThatWasTrimmedIsWrittenAgain(t *testing.T) {
 	fill(30, 48) // The last segment has room for more.
 	require.Zero(t, created)
 	want := names(t, l)
-	require.Equal(t, fmt.Sprint(begin), want[0])
+	require.Equal(t, fmt.Sprintf("%02d", begin), want[0])
 	require.NoError(t, l.Close())
 
 	require.NoError(t, d.Remove("data/log/checkpoint"))

@@ -358,7 +358,7 @@ func TestAReplayNeedsNoRepairAndChangesNothing(t *testing.T) {
 	for number := range 25 {
 		require.NoError(t, appendNow(l, uploadEntry(strconv.Itoa(number), number%3, 1, 3000)))
 	}
-	d.Kill()
+	require.NoError(t, l.Close())
 	options := Options{ReadOnly: true}
 	before := d.Operations()
 	l = mustOpen(t, d, options)

@@ -42,7 +42,7 @@ func inputSpec() *service.ConfigSpec {
 		Version("0.1.0").
 		Categories("Network").
 		Summary("Takes uploads of test results from CI collectors over HTTP and answers 202 when they are durable.").
-		Description(`Buildkite's collectors, its plugin, `+"`bktec`"+` and curl work unchanged: they need this server's address and a suite's token. JSON and forms with JSON or JUnit XML are read, each plain or packed with gzip, zstd or deflate.
+		Description(`Buildkite's collectors, its plugin, `+"`bktec`"+` and curl work unchanged: they need this server's address and a suite's token. JSON and forms with a file of results (`+"`format`"+` names it: json, junit, rspec-json, jest-json, playwright-json, cucumber-json, go-jsonl) are read, each plain or packed with gzip, zstd or deflate.
 
 A request is answered only when the stream has acknowledged its upload. Put the buffer `+"`upload_log`"+` behind it: it acknowledges when the upload is on disk. An upload the stream refuses is answered 503; the input never tries again by itself, and must not be wrapped in anything that does.
 

@@ -59,7 +59,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"an encoding nobody knows", authorized, jsonType, "br", body(""), 415, "Content-Encoding"},
 		{"a form without boundary", authorized, "multipart/form-data", "", form("format", "junit"), 400, "boundary"},
 		{"a format nobody knows", authorized, formType, "", form("format", "tap", "data", "ok 1"), 400, `format "tap"`},
-		{"a format that comes later", authorized, formType, "", form("format", "rspec-json", "data", "{}"), 400, "send one of json, junit"},
+		{"a file of another format", authorized, formType, "", form("format", "rspec-json", "data", "{}"), 400, "there are no examples"},
 		{"a form without format", authorized, formType, "", form("data", "[]"), 400, "no part named format"},
 		{"a form without data", authorized, formType, "", form("format", "json"), 400, "no part named data"},
 		{"a form that is cut off", authorized, formType, "", form("format", "json", "data", "[]")[:60], 400, "broken at byte"},

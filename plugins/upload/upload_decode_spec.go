@@ -69,11 +69,13 @@ pipeline:
 }
 
 const decodeDescription = `
-Reads JSON uploads as the collectors of Test Engine send them, single JSON executions, arrays of them, NDJSON, forms (multipart/form-data) with JSON or JUnit XML, and each of these packed with gzip, zstd or deflate. The metadata ` + "`content_type` and `content_encoding`" + ` say which; without them the body's first bytes do.
+Reads JSON uploads as the collectors of Test Engine send them, single JSON executions, arrays of them, NDJSON, forms (multipart/form-data) with a file in one of the formats ` + "`json`, `junit`, `rspec-json`, `jest-json` (Jest and Vitest), `playwright-json`, `cucumber-json` and `go-jsonl`" + ` (go test -json, gotestsum), and each of these packed with gzip, zstd or deflate. The metadata ` + "`content_type` and `content_encoding`" + ` say which; without them the body's first bytes do.
 
 Of each message it makes, in this order, blocks of at most ` + "`block_size`" + ` executions (` + "`testengine_kind`" + ` is ` + "`block`" + `), and one ` + "`upload_report`" + ` that says how many records were received, accepted and rejected, and why. All of them carry the metadata of the message they came from; blocks also have ` + "`run_key`, `branch` and `has_failures`" + `. Messages of any other kind pass unchanged.
 
-A record that is no execution (no name, a name that is no string, not an object) is rejected alone and named in the report with index, field and reason. What is wrong but not fatal (an unknown result, a tag outside the limits) is dropped with a remark and the execution stays. A body that cannot be read at all gives a report with one problem of index -1, never an error: nothing disappears without a trace.
+A record that is no execution (no name, a name that is no string, not an object) is rejected alone and named in the report with index, field and reason. What is wrong but not fatal (an unknown result, a tag outside the limits) is dropped with a remark and the execution stays. An attempt of a test is an execution: a test that a runner reports as passed after a retry it keeps the failure of is a failed and a passed one; where the report only tells that there was one (Vitest, Jest's ` + "`invocations`" + `), the passed execution carries the failure's reason. What keeps tests from running (a file that does not load, a package that does not build) becomes an execution marked ` + "`suite_error`" + `, which is no evidence about a test.
+
+A body that cannot be read at all gives a report with one problem of index -1, never an error: nothing disappears without a trace.
 
 The same body of a suite, seen again within ` + "`duplicate_window`" + `, gives only a report with ` + "`duplicate: true`" + `. Only messages of an upload log (metadata ` + "`offset`" + `) are compared: elsewhere a redelivery after a failure must not be taken for a duplicate.
 

@@ -48,6 +48,7 @@ type Builder struct {
 	// ready says that everything sealing needs is known, so that executions are
 	// sealed while they are warm; otherwise Finish seals them.
 	ready    bool
+	paths    *paths // nil before the first is sealed
 	received int
 	accepted int
 	rejected int
@@ -126,12 +127,17 @@ func (b *Builder) Accept() {
 
 // Reject closes the record: it is counted and named, and nothing of it is kept.
 func (b *Builder) Reject(field, reason, value string) {
-	n := len(b.current) - 1
-	b.current[n] = testengine.Execution{}
-	b.current = b.current[:n]
+	b.Withdraw()
 	b.Remark(b.received, field, reason, value)
 	b.received++
 	b.rejected++
+}
+
+// Withdraw takes the record back that Begin has opened: it was none.
+func (b *Builder) Withdraw() {
+	n := len(b.current) - 1
+	b.current[n] = testengine.Execution{}
+	b.current = b.current[:n]
 }
 
 // blockBytes is how much text a block holds at most, whatever its number of

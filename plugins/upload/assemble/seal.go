@@ -16,9 +16,13 @@ const CollectionErrorTag = "test.pytest_collection_error"
 // seal gives an execution its final name and its identity. Nothing changes them
 // afterwards.
 func (b *Builder) seal(e *testengine.Execution) {
+	u := b.upload
+	if b.paths == nil {
+		b.paths = pathsOf(u)
+	}
+	b.paths.apply(e)
 	e.File = withoutDot(e.File)
 	e.Location = withoutDot(e.Location)
-	u := b.upload
 	if u.NamePrefix != "" || u.NameSuffix != "" {
 		e.Name = u.NamePrefix + e.Name + u.NameSuffix
 	}

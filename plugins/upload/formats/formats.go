@@ -12,6 +12,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/upload/decode"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/junit"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/multipart"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/runners"
 )
 
 // What a door answers with 415 and 400. Everything else that Check returns is an
@@ -30,10 +31,20 @@ type format struct {
 
 var table = []format{
 	{decode.Format, decode.Feed, decode.Look},
-	{junit.Format, junit.Feed, func(body []byte, maxDepth int) (decode.Seen, error) {
-		cases, err := junit.Look(body, maxDepth)
-		return decode.Seen{Executions: cases}, err
-	}},
+	{junit.Format, junit.Feed, counted(junit.Look)},
+	{runners.RSpec, runners.FeedRSpec, counted(runners.LookRSpec)},
+	{runners.Jest, runners.FeedJest, counted(runners.LookJest)},
+	{runners.Playwright, runners.FeedPlaywright, counted(runners.LookPlaywright)},
+	{runners.Cucumber, runners.FeedCucumber, counted(runners.LookCucumber)},
+	{runners.GoTest, runners.FeedGoTest, counted(runners.LookGoTest)},
+}
+
+// counted is the look of a format whose files know no run.
+func counted(look func(body []byte, maxDepth int) (int, error)) func([]byte, int) (decode.Seen, error) {
+	return func(body []byte, maxDepth int) (decode.Seen, error) {
+		executions, err := look(body, maxDepth)
+		return decode.Seen{Executions: executions}, err
+	}
 }
 
 // contentTypes are those that name a format without a form. A body without

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
 
 // execution begins a record with what all attempts of a test case share.
@@ -31,7 +32,8 @@ func (r *reader) failedExecution(t *testCase, a attempt, remaining int) {
 	e := r.execution(t, remaining)
 	e.Result = testengine.ResultFailed
 	e.FailureReason = reason(a)
-	e.FailureExpanded = expanded(a.text)
+	r.failures.Add(a.text)
+	e.FailureExpanded = r.failures.Take()
 	e.SuiteError = suiteError(t, a)
 	r.duration(e, a.time)
 	r.builder.Accept()
@@ -50,51 +52,10 @@ func reason(a attempt) string {
 	if message != "" && message != "Failed" {
 		return message
 	}
-	for line := range strings.Lines(a.text) {
-		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(line, "--- FAIL") {
-			return line
-		}
+	if first := assemble.Reason(a.text); first != "" {
+		return first
 	}
 	return message
-}
-
-// expanded is the text in the form of failure_expanded: one entry, line by line.
-func expanded(text string) testengine.RawJSON {
-	text = strings.Trim(text, "\n")
-	if strings.TrimSpace(text) == "" {
-		return ""
-	}
-	out := make([]byte, 0, len(text)+len(text)/8+64)
-	out = append(out, `[{"expanded":[`...)
-	first := true
-	for line := range strings.SplitSeq(text, "\n") {
-		if !first {
-			out = append(out, ',')
-		}
-		first = false
-		out = appendJSON(out, line)
-	}
-	return testengine.RawJSON(append(out, `]}]`...))
-}
-
-// appendJSON writes valid UTF-8 as a JSON string.
-func appendJSON(out []byte, text string) []byte {
-	const hex = "0123456789abcdef"
-	out = append(out, '"')
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '"' || c == '\\':
-			out = append(out, '\\', c)
-		case c == '\t':
-			out = append(out, '\\', 't')
-		case c < ' ':
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			out = append(out, c)
-		}
-	}
-	return append(out, '"')
 }
 
 // duration reads seconds; some tools group thousands with commas.

@@ -29,9 +29,10 @@ type testCase struct {
 // A reader turns the elements of a document into executions.
 type reader struct {
 	scanner
-	builder *assemble.Builder
-	suites  []suite
-	test    testCase
+	builder  *assemble.Builder
+	failures assemble.Failures
+	suites   []suite
+	test     testCase
 }
 
 func (r *reader) document() {

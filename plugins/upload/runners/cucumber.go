@@ -1,0 +1,226 @@
+package runners
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/decode"
+)
+
+// Cucumber is the format of cucumber --format json, in all of its languages.
+const Cucumber = "cucumber-json"
+
+const notCucumber = "this is no array of features: cucumber --format json writes one"
+
+// background is the type of an element whose steps belong to the next scenario.
+const background = "background"
+
+// nanoseconds in a second: what Cucumber counts in.
+const nanoseconds = 1e9
+
+// FeedCucumber reads a file into the builder, one execution a scenario. Texts
+// alias it. The error is an *assemble.SyntaxError.
+func FeedCucumber(builder *assemble.Builder, body []byte) error {
+	r := newReader(builder, body)
+	start, array := r.w.Here(), r.w.Kind() == '['
+	for range r.w.Elements() {
+		r.feature()
+	}
+	_, err := looked(r.w, start, array, notCucumber, 0)
+	return err
+}
+
+// LookCucumber checks a file and counts its scenarios.
+func LookCucumber(body []byte, maxDepth int) (scenarios int, err error) {
+	w := decode.NewWalker(body, maxDepth)
+	start, array := w.Here(), w.Kind() == '['
+	for range w.Elements() {
+		for key := range w.Members() {
+			if key == "elements" {
+				for range w.Elements() {
+					scenarios += scenario(w)
+				}
+			}
+		}
+	}
+	return looked(w, start, array, notCucumber, scenarios)
+}
+
+// scenario is 1, or 0 for the background of the next one.
+func scenario(w *decode.Walker) int {
+	count := 1
+	for key := range w.Members() {
+		if key == "type" && w.Text() == background {
+			count = 0
+		}
+	}
+	return count
+}
+
+// feature reads the scenarios of one feature. Where its own keys stand behind
+// them, as some languages write it, they are passed over first.
+func (r *reader) feature() {
+	f := feature{reader: r, rows: map[string][]string{}}
+	var elements decode.Place
+	waiting := false
+	for key := range r.w.Members() {
+		switch key {
+		case "name":
+			f.name = r.w.Text()
+		case "uri":
+			f.file = strings.TrimPrefix(r.w.Text(), "file:")
+		case "elements":
+			if f.name != "" && f.file != "" {
+				f.elements()
+			} else {
+				elements, waiting = r.w.Here(), true
+			}
+		}
+	}
+	if !waiting || r.w.Err() != nil {
+		return
+	}
+	end := r.w.Here()
+	r.w.Back(elements)
+	f.elements()
+	r.w.Back(end)
+}
+
+func (f *feature) elements() {
+	for at := range f.w.Elements() {
+		f.element(at)
+	}
+}
+
+// feature is what its scenarios share.
+type feature struct {
+	*reader
+	name, file string
+	// rows are the lines on which a name has been found: the rows of an outline
+	// are tests of their own, an attempt of the same row is not.
+	rows map[string][]string
+	// background is what came of the steps before the next scenario.
+	background steps
+}
+
+// steps is what a row of steps and hooks came to.
+type steps struct {
+	worst    string
+	reason   string
+	text     string
+	duration float64
+	any      bool
+}
+
+// cucumberWords say what a scenario is whose worst step has that word.
+var cucumberWords = map[string]testengine.Result{
+	"passed": testengine.ResultPassed, "failed": testengine.ResultFailed, "ambiguous": testengine.ResultFailed,
+	"skipped": testengine.ResultSkipped, "pending": testengine.ResultPending, "undefined": testengine.ResultPending,
+	"unused": testengine.ResultSkipped,
+}
+
+// severity orders the words: the worst step is the scenario's.
+var severity = map[string]int{
+	"passed": 1, "unused": 2, "skipped": 2, "pending": 3, "undefined": 3, "ambiguous": 4, "failed": 5,
+}
+
+func (f *feature) element(at decode.Place) {
+	e, ok := f.begin(at)
+	if !ok {
+		return
+	}
+	var kind, line, id string
+	found := f.background
+	for key := range f.w.Members() {
+		switch key {
+		case "name":
+			e.Name = f.w.Text()
+		case "type":
+			kind = f.w.Text()
+		case "line":
+			line = f.w.Raw()
+		case "id":
+			id = f.w.Text()
+		case "steps", "before", "after":
+			for range f.w.Elements() {
+				f.step(&found)
+			}
+		}
+	}
+	if kind == background {
+		f.background = found
+		f.builder.Withdraw()
+		return
+	}
+	f.background = steps{}
+	e.Scope, e.File, e.Location = f.name, f.file, f.located(f.file, line)
+	e.Name = f.rowName(e.Name, line, id)
+	f.result(e, cucumberWords, found.worst)
+	e.FailureReason = found.reason
+	if e.Result == testengine.ResultPassed {
+		e.FailureReason = ""
+	}
+	f.failures.Add(found.text)
+	e.Duration, e.HasDuration = found.duration/nanoseconds, found.any
+	f.close(e, at)
+}
+
+// rowName tells the rows of an outline apart: they share a name, and would be
+// one test that passes and fails. Ruby and Java number them in the id, for the
+// others the order of their lines does.
+func (f *feature) rowName(name, line, id string) string {
+	if name == "" {
+		return name
+	}
+	if parts := strings.Split(id, ";"); len(parts) >= 4 {
+		if row, err := strconv.Atoi(parts[len(parts)-1]); err == nil && row >= 2 && row < 1<<20 {
+			return name + " (example " + strconv.Itoa(row-1) + ")"
+		}
+	}
+	row := slices.Index(f.rows[name], line)
+	if row < 0 {
+		row = len(f.rows[name])
+		f.rows[name] = append(f.rows[name], line)
+	}
+	if row == 0 {
+		return name
+	}
+	return name + " (example " + strconv.Itoa(row+1) + ")"
+}
+
+func (f *feature) step(found *steps) {
+	var name, keyword, status, text string
+	for key := range f.w.Members() {
+		switch key {
+		case "name":
+			name = f.w.Text()
+		case "keyword":
+			keyword = f.w.Text()
+		case "result":
+			for key := range f.w.Members() {
+				switch key {
+				case "status":
+					status = strings.ToLower(f.w.Text())
+				case "duration":
+					if length, ok := f.w.Number(); ok && length >= 0 {
+						found.duration += length
+						found.any = true
+					}
+				case "error_message":
+					text = assemble.WithoutColours(f.w.Text())
+				}
+			}
+		}
+	}
+	if severity[status] > severity[found.worst] {
+		found.worst = status
+		found.reason = assemble.Reason(text)
+		if found.reason == "" && status != "passed" {
+			found.reason = status + ": " + strings.TrimSpace(keyword+name)
+		}
+		found.text = text
+	}
+}

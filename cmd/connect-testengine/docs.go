@@ -36,6 +36,7 @@ var capabilities = []capability{
 	{"simulate", []component{{"input", "ci_simulator"}, {"input", "upload_history"}, {"output", "ndjson_file"}}},
 	{"stream", []component{{"buffer", "upload_log"}, {"input", "upload_log"}, {"resource", "testengine_state"}}},
 	{"upload", []component{{"processor", "upload_decode"}, {"processor", "for_each_execution"}}},
+	{"webhook", []component{{"input", "webhook_http"}}},
 }
 
 // docsCommand writes the reference page of every capability from its specs.

@@ -12,4 +12,5 @@ import (
 	_ "github.com/connect-testengine/connect-testengine/plugins/simulate"
 	_ "github.com/connect-testengine/connect-testengine/plugins/stream"
 	_ "github.com/connect-testengine/connect-testengine/plugins/upload"
+	_ "github.com/connect-testengine/connect-testengine/plugins/webhook"
 )

@@ -1,0 +1,157 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+	"github.com/connect-testengine/connect-testengine/plugins/webhook/replay"
+	"github.com/connect-testengine/connect-testengine/plugins/webhook/signature"
+)
+
+// refusal is an answer other than 2xx.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+var (
+	// errRepeated says that the webhook was stored before.
+	errRepeated = errors.New("it was stored before")
+	// errPending says that the same webhook is being stored now: what becomes of it is not known yet.
+	errPending = errors.New("the same webhook is being stored now")
+)
+
+// ServeHTTP takes one webhook.
+func (i *input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := i.take(r)
+	var refused *refusal
+	switch {
+	case err == nil:
+		i.results.Incr(1, "accepted")
+		write(w, http.StatusAccepted, "accepted")
+	case errors.Is(err, errRepeated):
+		i.results.Incr(1, "repeated")
+		write(w, http.StatusOK, "accepted before")
+	case errors.As(err, &refused):
+		i.results.Incr(1, "refused")
+		if refused.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", http.MethodPost)
+		}
+		write(w, refused.status, refused.message)
+	default:
+		i.results.Incr(1, "not_stored")
+		w.Header().Set("Retry-After", strconv.Itoa(int(i.config.retryAfter.Round(time.Second)/time.Second)))
+		write(w, http.StatusServiceUnavailable, "the webhook was not stored: send it again")
+	}
+}
+
+// take does everything between the header and the answer.
+func (i *input) take(r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return &refusal{http.StatusMethodNotAllowed, "webhooks are sent with POST"}
+	}
+	presented, _ := tenant.ParseAuthorization(r.Header.Get("Authorization"))
+	if !i.admitted(presented) {
+		return &refusal{http.StatusUnauthorized, "the token of this path is missing or wrong: send Authorization: Bearer"}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), i.config.timeout)
+	defer cancel()
+	held := i.config.maxBody
+	if r.ContentLength >= 0 {
+		held = min(r.ContentLength, held)
+	}
+	if err := i.inFlight.Acquire(ctx, held); err != nil {
+		return err
+	}
+	defer i.inFlight.Release(held)
+	body, err := i.body(r)
+	if err != nil {
+		return err
+	}
+	id, err := i.verify(r, body)
+	if err != nil {
+		return err
+	}
+	switch i.replays.Begin(i.now(), id) {
+	case replay.Repeated:
+		return errRepeated
+	case replay.Pending:
+		return errPending
+	case replay.Unknown:
+	}
+	if err := i.desk.Offer(ctx, i.message(r, id, body)); err != nil {
+		i.replays.Abandon(id)
+		i.log.Debugf("A webhook for %s was not stored: %v", i.config.path, err)
+		return err
+	}
+	i.replays.Stored(i.now(), id)
+	return nil
+}
+
+func (i *input) body(r *http.Request) ([]byte, error) {
+	if r.ContentLength > i.config.maxBody {
+		return nil, i.tooLarge()
+	}
+	var body []byte
+	var err error
+	if r.ContentLength >= 0 {
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+	} else {
+		var grown bytes.Buffer
+		_, err = grown.ReadFrom(io.LimitReader(r.Body, i.config.maxBody+1))
+		body = grown.Bytes()
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &refusal{http.StatusRequestTimeout, "the body came too slowly"}
+	case err != nil:
+		return nil, &refusal{http.StatusBadRequest, "the body ended early"}
+	case int64(len(body)) > i.config.maxBody:
+		return nil, i.tooLarge()
+	}
+	return body, nil
+}
+
+func (i *input) tooLarge() error {
+	return &refusal{http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.FormatInt(i.config.maxBody, 10) + " bytes"}
+}
+
+// verify checks the signature and names the delivery.
+func (i *input) verify(r *http.Request, body []byte) (id string, err error) {
+	if i.config.verifier == nil {
+		if i.config.replayHeader == "" {
+			return "", nil
+		}
+		return strings.TrimSpace(r.Header.Get(i.config.replayHeader)), nil
+	}
+	verified, err := i.config.verifier.Verify(i.now(), r.Header.Get, body)
+	switch {
+	case errors.Is(err, signature.ErrStale):
+		return "", &refusal{http.StatusBadRequest, "the webhook is refused: " + err.Error()}
+	case err != nil:
+		return "", &refusal{http.StatusUnauthorized, "the webhook is refused: " + err.Error()}
+	}
+	return verified.ID, nil
+}
+
+func write(w http.ResponseWriter, status int, message string) {
+	body := answer.AppendMessage(nil, message)
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

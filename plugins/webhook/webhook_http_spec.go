@@ -1,0 +1,190 @@
+package webhook
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/webhook/signature"
+)
+
+const (
+	wfListener     = "listener"
+	wfPath         = "path"
+	wfToken        = "token"
+	wfHeaders      = "headers"
+	wfMaxBody      = "max_body"
+	wfMaxInFlight  = "max_in_flight"
+	wfTimeout      = "answer_timeout"
+	wfRetryAfter   = "retry_after"
+	wfBatch        = "batch_webhooks"
+	wfSignature    = "signature"
+	wfScheme       = "scheme"
+	wfSecrets      = "secrets"
+	wfTolerance    = "tolerance"
+	wfHeader       = "header"
+	wfPrefix       = "prefix"
+	wfEncoding     = "encoding"
+	wfAlgorithm    = "algorithm"
+	wfReplay       = "replay"
+	wfWindow       = "window"
+	wfRemembered   = "remembered"
+	wfReplayHeader = "header"
+
+	schemeNone = "none"
+)
+
+func webhookSpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Version("0.2.0").
+		Categories("Network").
+		Summary("Takes webhooks of any sender on the port of the front door, checks who sent them, and answers 202 when they are durable.").
+		Description(`A webhook is answered only when the stream has acknowledged it; what the stream refuses is answered 503 with Retry-After, and nothing is tried again here. Put a durable buffer or a log behind it.
+
+Who may send: whoever knows the path's token (`+"`Authorization: Bearer …`"+`), or a secret that the body is signed with, or both. Several secrets are valid at a time, so one can be replaced without a gap. A webhook that was stored within the replay window is answered 200 and not passed on again.
+
+Metadata of a message: `+"`webhook_path`, `webhook_id`"+` (what names the delivery), `+"`received_at`"+` (unix milliseconds), `+"`content_type`"+`, and the headers named in `+"`headers`"+`. Nothing else that a client sends becomes metadata.
+
+Refusals are `+"`{\"message\": …}`"+`: 401 token or signature, 400 stale or broken, 405, 408, 413, 503.
+
+Metrics: `+"`testengine_webhooks_total{result}`"+` (accepted, repeated, refused, not_stored).`).
+		Fields(webhookFields()...).
+		Example("A code host in front of a log", "Pushes of up to 25 MB, cut into messages a Kafka topic takes.", `
+http_listener:
+  - label: listener
+    address: 0.0.0.0:8420
+
+input:
+  webhook_http:
+    listener: listener
+    path: /webhooks/code
+    headers: [ X-GitHub-Event, X-GitHub-Delivery ]
+    signature:
+      scheme: github
+      secrets: [ "${WEBHOOK_SECRET:none}" ]
+
+pipeline:
+  processors:
+    - webhook_chunk:
+        path: commits
+`)
+}
+
+func webhookFields() []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewStringField(wfListener).Description("The label of the http_listener on which to mount the route.").Default("listener"),
+		service.NewStringField(wfPath).Description("Where webhooks are sent to.").Default("/webhooks").Example("/webhooks/code"),
+		service.NewStringField(wfToken).Description("A token that senders must present as `Authorization: Bearer`. Empty for none.").Default("").Secret(),
+		service.NewObjectField(wfSignature,
+			service.NewStringEnumField(wfScheme, schemeNone, "github", "stripe", "standard", "hmac").
+				Description("How the body is signed: `github` (X-Hub-Signature-256), `stripe` (t=…,v1=… with a time), `standard` (Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature), `hmac` (a hash of the body in a header of its own).").
+				Default(schemeNone),
+			service.NewStringListField(wfSecrets).Description("The secrets that are valid now.").Default([]string{}).Secret(),
+			service.NewDurationField(wfTolerance).Description("How far the signed time may be from now, for schemes that sign one. 0s does not look.").Default("5m"),
+			service.NewStringField(wfHeader).Description("The header with the signature, for `hmac`, and for `stripe` when it is not Stripe-Signature.").Default("").Advanced(),
+			service.NewStringField(wfPrefix).Description("What stands before the signature in the header, for `hmac`.").Default("").Example("sha256=").Advanced(),
+			service.NewStringEnumField(wfEncoding, "hex", "base64").Description("How the signature is written, for `hmac`.").Default("hex").Advanced(),
+			service.NewStringEnumField(wfAlgorithm, "sha256", "sha1", "sha512").Description("The hash, for `hmac`.").Default("sha256").Advanced(),
+		).Description("How to check that a webhook comes from whom it says."),
+		service.NewObjectField(wfReplay,
+			service.NewDurationField(wfWindow).Description("How long a stored webhook is remembered. 0s remembers none.").Default("10m"),
+			service.NewIntField(wfRemembered).Description("The most webhooks that are remembered.").Default(100_000).Advanced(),
+			service.NewStringField(wfReplayHeader).Description("The header that names a delivery, when bodies are not signed. Signed ones are named by what is signed.").Default("").Example("X-Request-Id").Advanced(),
+		).Description("How webhooks that come again are recognised."),
+		service.NewStringListField(wfHeaders).Description("Headers that become metadata, under the name given here.").Default([]string{}).Example([]string{"X-GitHub-Event"}),
+		service.NewStringField(wfMaxBody).Description("Size of a body beyond which it is answered 413.").Default("32MiB"),
+		service.NewStringField(wfMaxInFlight).Description("Bytes of bodies that may be held at a time; must not be less than max_body.").Default("256MiB"),
+		service.NewDurationField(wfTimeout).Description("How long a webhook waits for room and to be made durable before it is answered 503.").Default("10s").Advanced(),
+		service.NewDurationField(wfRetryAfter).Description("What Retry-After says on a 503.").Default("5s").Advanced(),
+		service.NewIntField(wfBatch).Description("The most webhooks handed to the stream as one batch. A batch never waits for more.").Default(64).Advanced().
+			LintRule(`root = if this < 1 { "batch_webhooks must be at least 1" }`),
+	}
+}
+
+// config is the parsed configuration.
+type config struct {
+	listener, path, token string
+	headers               []string
+	maxBody, maxInFlight  int64
+	timeout, retryAfter   time.Duration
+	batch                 int
+	verifier              *signature.Verifier // nil for none
+	window                time.Duration
+	remembered            int
+	replayHeader          string
+}
+
+func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
+	p := parser{conf: conf, err: &err}
+	c.listener, c.path, c.token = p.text(wfListener), p.text(wfPath), p.text(wfToken)
+	c.headers = p.list(wfHeaders)
+	c.maxBody, c.maxInFlight = p.bytes(wfMaxBody), p.bytes(wfMaxInFlight)
+	c.timeout, c.retryAfter = p.duration(wfTimeout), p.duration(wfRetryAfter)
+	c.batch = p.number(wfBatch)
+	signed := p.within(wfSignature)
+	options := signature.Options{
+		Scheme: signed.text(wfScheme), Secrets: signed.list(wfSecrets), Tolerance: signed.duration(wfTolerance),
+		Header: signed.text(wfHeader), Prefix: signed.text(wfPrefix), Encoding: signed.text(wfEncoding), Algorithm: signed.text(wfAlgorithm),
+	}
+	replay := p.within(wfReplay)
+	c.window, c.remembered, c.replayHeader = replay.duration(wfWindow), replay.number(wfRemembered), replay.text(wfReplayHeader)
+	if err != nil {
+		return c, err
+	}
+	if c.maxInFlight < c.maxBody {
+		return c, fmt.Errorf("reading %s: it must not be less than %s, or the largest webhook never fits", wfMaxInFlight, wfMaxBody)
+	}
+	if options.Scheme != schemeNone {
+		if c.verifier, err = signature.New(options); err != nil {
+			return c, fmt.Errorf("reading %s: %w", wfSignature, err)
+		}
+	}
+	return c, nil
+}
+
+// parser reads fields and keeps the first mistake.
+type parser struct {
+	conf *service.ParsedConfig
+	err  *error
+}
+
+func keep[T any](p parser, value T, err error) T {
+	if *p.err == nil && err != nil {
+		*p.err = err
+	}
+	return value
+}
+
+func (p parser) within(name string) parser { return parser{p.conf.Namespace(name), p.err} }
+
+func (p parser) text(name string) string {
+	v, err := p.conf.FieldString(name)
+	return keep(p, v, err)
+}
+
+func (p parser) list(name string) []string {
+	v, err := p.conf.FieldStringList(name)
+	return keep(p, v, err)
+}
+
+func (p parser) number(name string) int {
+	v, err := p.conf.FieldInt(name)
+	return keep(p, v, err)
+}
+
+func (p parser) duration(name string) time.Duration {
+	v, err := p.conf.FieldDuration(name)
+	return keep(p, v, err)
+}
+
+func (p parser) bytes(name string) int64 {
+	text := p.text(name)
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size < 1 || size > 4<<30 {
+		err = fmt.Errorf("reading %s: %q is no size between 1B and 4GiB", name, text)
+	}
+	return keep(p, int64(size), err)
+}

@@ -1,0 +1,250 @@
+package kafkalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// errSuperseded ends a bringer whose lane has another destination by now.
+var errSuperseded = errors.New("the lane goes elsewhere")
+
+// bring has the lane brought to c, in a goroutine of its own. mu is held, and
+// the partition is paused.
+func (s *Source) bring(l *lane, c int64) {
+	s.buffered -= l.drop()
+	l.phase = phaseLoading
+	l.load++
+	load := l.load
+	s.workers.Go(func() {
+		<-l.loading
+		defer func() { l.loading <- struct{}{} }()
+		for failures := 0; ; failures++ {
+			err := s.asRefusal(s.bringOnce(s.running, l, load, c))
+			switch {
+			case err == nil, errors.Is(err, errSuperseded), s.running.Err() != nil:
+				return
+			case errors.Is(err, ErrRefused):
+				s.refuse(err)
+				return
+			}
+			s.options.Logger.Warnf("Bringing %s to offset %d, next try follows: %v", l.Lane, c, err)
+			if !pause(s.running, backOff(failures)) {
+				return
+			}
+		}
+	})
+}
+
+// current says whether the bringer's destination still is the lane's.
+func (s *Source) current(l *lane, load int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return l.load == load
+}
+
+func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) error {
+	if err := s.untilBack(ctx, l, load); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	there, stands := l.clean && l.next == c, landing{asked: c, at: c, committed: c, time: l.timeNext, epoch: l.epoch}
+	s.mu.Unlock()
+	if there {
+		return s.arrive(l, load, stands)
+	}
+	committed, err := s.committed(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the committed offsets: %w", err)
+	}
+	known := committed[l.Topic][l.Partition]
+	if err := s.checkNote(l, known); err != nil {
+		return err
+	}
+	next, err := s.restore(ctx, l, c)
+	if err != nil {
+		return err
+	}
+	replayed, last, err := s.replay(ctx, l, load, next, c)
+	if err != nil {
+		return err
+	}
+	stands = landing{asked: c, at: c, committed: known.at, time: max(known.note.Time, last), epoch: known.epoch, replayed: replayed}
+	if s.options.Ranges.Rows > 0 && known.note.Intent > c {
+		done, err := s.redo(ctx, l, load, c, known.note.Intent)
+		if err != nil {
+			return err
+		}
+		stands.at, stands.time, stands.epoch = done.next, max(stands.time, done.time), done.epoch
+	}
+	return s.arrive(l, load, stands)
+}
+
+// untilBack waits for a batch of the lane that is still on its way.
+func (s *Source) untilBack(ctx context.Context, l *lane, load int) error {
+	for {
+		s.mu.Lock()
+		busy, superseded := l.busy, l.load != load
+		s.mu.Unlock()
+		switch {
+		case superseded:
+			return errSuperseded
+		case !busy:
+			return nil
+		}
+		if !pause(ctx, firstPause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// restore brings the state behind the lane as near to c as it can, and returns
+// the next record that it needs.
+func (s *Source) restore(ctx context.Context, l *lane, c int64) (next int64, err error) {
+	begin, end, err := s.bounds(ctx, l)
+	switch {
+	case err != nil:
+		return 0, err
+	case c < begin:
+		return 0, refuse("%s begins at offset %d, but group %s needs it from %d on: its retention is shorter than the group's delay", l.Lane, begin, s.options.Group, c)
+	case c > end:
+		return 0, refuse("%s ends at offset %d, but group %s has committed %d: the log was cut or made anew", l.Lane, end, s.options.Group, c)
+	case s.options.Follower == nil:
+		return c, nil
+	}
+	s.mu.Lock()
+	l.clean = false
+	s.mu.Unlock()
+	next, err = s.options.Follower.Restore(ctx, s.identity, l.Number, begin, c)
+	if err != nil {
+		return 0, refuse("restoring the state of %s: %v", l.Lane, err)
+	}
+	if next < begin || next > c {
+		return 0, refuse("restoring the state of %s: it stands at offset %d, outside of %d to %d", l.Lane, next, begin, c)
+	}
+	return next, nil
+}
+
+// landing is where a lane has been brought.
+type landing struct {
+	// asked is where the client's position was left, committed is c.
+	asked, at, committed int64
+	time          int64 // T
+	epoch         int32
+	replayed      int64 // silent records
+}
+
+// arrive lets the lane go on: everything below its place is applied, and nothing else.
+func (s *Source) arrive(l *lane, load int, stands landing) error {
+	s.mu.Lock()
+	if l.load != load {
+		s.mu.Unlock()
+		return errSuperseded
+	}
+	l.next, l.polled, l.committed, l.epoch = stands.at, stands.at, stands.committed, stands.epoch
+	l.time, l.timeNext, l.clean = stands.time, stands.time, true
+	l.phase = phaseReady
+	l.seeking = l.seeking || stands.at != stands.asked
+	client, seeking := s.client, l.seeking
+	s.mu.Unlock()
+	if s.options.Observer != nil {
+		s.options.Observer.Restored(stands.replayed)
+	}
+	if client != nil && !seeking {
+		client.ResumeFetchPartitions(map[string][]int32{l.Topic: {l.Partition}})
+	}
+	signal(s.changed)
+	return nil
+}
+
+// replay hands [from, to) out again, silently, by a plain reader of its own: the
+// group's client would take its position for committed.
+// It returns how many records that were, and T behind them.
+func (s *Source) replay(ctx context.Context, l *lane, load int, from, to int64) (count, last int64, err error) {
+	if from >= to {
+		return 0, 0, nil
+	}
+	err = s.readRange(ctx, l, from, to, func(batch *Batch) error {
+		batch.Silent = true
+		if err := s.handAndWait(ctx, l, load, batch); err != nil {
+			return err
+		}
+		count, last = count+int64(len(batch.Entries)), batch.time
+		if s.options.Follower != nil {
+			s.options.Follower.Acked(l.Number, batch.next)
+		}
+		return nil
+	})
+	return count, last, err
+}
+
+// handAndWait hands out a batch that belongs to no cycle and waits until it is back.
+func (s *Source) handAndWait(ctx context.Context, l *lane, load int, batch *Batch) error {
+	batch.of, batch.source, batch.LogID, batch.Lane = l, s, s.identity.ID, l.Lane
+	batch.settled = make(chan error, 1)
+	s.mu.Lock()
+	if l.load != load {
+		s.mu.Unlock()
+		return errSuperseded
+	}
+	s.hand(batch)
+	s.mu.Unlock()
+	select {
+	case err := <-batch.settled:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// replayIdle is how long a reader waits for records before it says so.
+const replayIdle = 10 * time.Second
+
+// readRange reads [from, to) of the lane's partition and gives it to each in batches.
+func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each func(*Batch) error) error {
+	options := append(append([]kgo.Opt{}, s.options.Client...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.Topic: {l.Partition: kgo.NewOffset().At(from)}}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait),
+		kgo.FetchMaxBytes(s.options.FetchBytes), kgo.FetchMaxPartitionBytes(s.options.FetchPartitionBytes))
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	reading := lane{Lane: l.Lane, polled: from}
+	for reading.polled < to {
+		wait, cancel := context.WithTimeout(ctx, replayIdle)
+		fetches := client.PollRecords(wait, s.options.BatchRecords)
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		fetches.EachError(func(topic string, partition int32, failure error) {
+			if failed := s.pollError(topic, partition, failure); failed != nil {
+				err = failed
+			}
+		})
+		if err != nil {
+			return err
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if r.Offset < to {
+				reading.push(r)
+			} else {
+				reading.polled = max(reading.polled, to)
+			}
+		})
+		if fetches.NumRecords() == 0 {
+			s.options.Logger.Warnf("Reading %s again from offset %d to %d: nothing has come for %s", l.Lane, reading.polled, to, replayIdle)
+		}
+		for batch := reading.take(s.options.BatchRecords, s.options.BatchBytes); batch != nil; batch = reading.take(s.options.BatchRecords, s.options.BatchBytes) {
+			if err := each(batch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

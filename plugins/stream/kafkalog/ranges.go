@@ -1,0 +1,199 @@
+package kafkalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// runRanges is one session for stores: each lane is cut into ranges, every range
+// is committed as an intent before it is handed out, and handed out whole.
+func (s *Source) runRanges(ctx context.Context) error {
+	client, err := s.join()
+	if err != nil {
+		return err
+	}
+	defer s.leave(client.Close)
+	defer func() { s.drain(context.WithoutCancel(ctx), client, s.mine()) }()
+	session, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for ctx.Err() == nil {
+		if err := s.breakage(); err != nil {
+			return err
+		}
+		s.seek(client)
+		s.startCutters(session, client)
+		if _, err := s.poll(ctx, client, min(idlePoll, s.options.Ranges.Period)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startCutters gives each lane that stands at c a goroutine that cuts it.
+func (s *Source) startCutters(ctx context.Context, client *kgo.Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.ordered {
+		if l.phase != phaseReady || l.seeking || l.cutting == l.load {
+			continue
+		}
+		load := l.load
+		l.cutting = load
+		s.workers.Go(func() { s.cutLane(ctx, client, l, load) })
+	}
+}
+
+// cutLane cuts ranges until the lane goes elsewhere.
+func (s *Source) cutLane(ctx context.Context, client *kgo.Client, l *lane, load int) {
+	for ctx.Err() == nil {
+		batch := s.nextRange(ctx, l, load)
+		if batch == nil {
+			return
+		}
+		if err := s.commitIntent(ctx, client, l, load, batch.next); err != nil {
+			s.dropRange(l, batch, err)
+			return
+		}
+		if err := s.deliverRange(ctx, l, load, batch); err != nil {
+			s.dropRange(l, batch, err)
+			return
+		}
+	}
+}
+
+// dropRange gives a range up that is not ours any more, or whose intent could
+// not be written: nothing of it was handed out, or its new owner does it again.
+func (s *Source) dropRange(l *lane, batch *Batch, err error) {
+	s.mu.Lock()
+	s.buffered -= batch.bytes
+	s.mu.Unlock()
+	if !errors.Is(err, errSuperseded) && !errors.Is(err, context.Canceled) {
+		s.options.Logger.Warnf("A range of %s is given up, offset %d to %d: %v", l.Lane, batch.Range.Begin, batch.Range.End, err)
+		s.abandon(err)
+	}
+}
+
+// abandon ends the session: the lanes come back with what is committed.
+func (s *Source) abandon(why error) {
+	s.mu.Lock()
+	s.broken = why
+	s.mu.Unlock()
+	signal(s.changed)
+}
+
+func (s *Source) breakage() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// nextRange waits until the lane's queue makes a range; nil means that the lane
+// goes elsewhere. Without records for a period, c moves on alone.
+func (s *Source) nextRange(ctx context.Context, l *lane, load int) *Batch {
+	limit := s.options.Ranges
+	for {
+		s.mu.Lock()
+		if l.load != load || l.phase != phaseReady {
+			s.mu.Unlock()
+			return nil
+		}
+		rows, bytes, due := int64(0), int64(0), false
+		count := 0
+		for _, e := range l.queue {
+			rows, bytes = rows+s.rows(e.Record), bytes+sizeOf(e.Record)
+			count++
+			if due = rows >= limit.Rows || bytes >= limit.Bytes; due {
+				break
+			}
+		}
+		if !due && len(l.queue) > 0 && time.Since(l.oldest) >= limit.Period {
+			due = true
+		}
+		if due {
+			begin := l.next
+			batch := l.take(count, bytes+1)
+			l.oldest = time.Now()
+			if batch != nil {
+				batch.Range = &Range{Begin: begin, End: batch.next}
+				s.mu.Unlock()
+				return batch
+			}
+		}
+		s.mu.Unlock()
+		if !pause(ctx, min(20*time.Millisecond, limit.Period)) {
+			return nil
+		}
+	}
+}
+
+func (s *Source) rows(r *kgo.Record) int64 {
+	if s.options.Rows == nil || r.Attrs.IsControl() {
+		return 1
+	}
+	return max(1, s.options.Rows(r))
+}
+
+// commitIntent says durably, and fenced by the group's generation, that [c, end)
+// is about to be handed out as one range.
+func (s *Source) commitIntent(ctx context.Context, client *kgo.Client, l *lane, load int, end int64) error {
+	s.mu.Lock()
+	at, note := kgo.EpochOffset{Epoch: l.epoch, Offset: l.next}, s.note(l)
+	s.mu.Unlock()
+	note.Intent = end
+	if !s.current(l, load) {
+		return errSuperseded
+	}
+	err := commitOffsets(ctx, client, offsets{l.Topic: {l.Partition: at}}, map[string]map[int32]string{l.Topic: {l.Partition: note.encode()}})
+	if err != nil {
+		return fmt.Errorf("committing the intent of a range: %w", err)
+	}
+	s.mu.Lock()
+	l.committed = at.Offset
+	s.mu.Unlock()
+	return nil
+}
+
+// deliverRange hands the range out until it is taken.
+func (s *Source) deliverRange(ctx context.Context, l *lane, load int, batch *Batch) error {
+	for failures := 0; ; failures++ {
+		err := s.handAndWait(ctx, l, load, batch)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || errors.Is(err, errSuperseded) {
+			return err
+		}
+		s.options.Logger.Warnf("A range of %s came back with an error and is handed out again, offset %d to %d: %v", l.Lane, batch.Range.Begin, batch.Range.End, err)
+		if !pause(ctx, backOff(failures)) {
+			return ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buffered -= batch.bytes
+	l.advance(batch)
+	signal(s.changed)
+	return nil
+}
+
+// redo does exactly the range that a predecessor announced, before anything else.
+func (s *Source) redo(ctx context.Context, l *lane, load int, begin, end int64) (*Batch, error) {
+	whole := &Batch{}
+	err := s.readRange(ctx, l, begin, end, func(part *Batch) error {
+		whole.Entries = append(whole.Entries, part.Entries...)
+		whole.next, whole.epoch, whole.time = part.next, part.epoch, part.time
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	whole.next, whole.Range = end, &Range{Begin: begin, End: end}
+	if len(whole.Entries) == 0 {
+		return whole, nil
+	}
+	return whole, s.deliverRange(ctx, l, load, whole)
+}

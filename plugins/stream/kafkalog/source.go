@@ -1,0 +1,339 @@
+package kafkalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// ErrClosed is returned by Read after Close.
+var ErrClosed = errors.New("the source is closed")
+
+// Source hands out the batches of its lanes.
+type Source struct {
+	options Options
+	// side asks, ticks and writes dead letters; it never joins the group.
+	side      *kgo.Client
+	identity  testengine.LogIdentity
+	topics    map[string]topic
+	partition func(*kgo.Record, int) int
+
+	mu      sync.Mutex
+	client  *kgo.Client // the group's
+	lanes   map[string]map[int32]*lane
+	ordered []*lane // the same, by number
+	outbox  []*Batch
+	// cycle is the running transaction's number, 0 between cycles.
+	cycle    int64
+	doomed   error // why the cycle will be aborted
+	moved    bool  // partitions came or went in this cycle
+	draining bool  // nothing more is handed out
+	buffered int64 // bytes of records that are polled and not done
+	record   int64 // average bytes of a record
+	refused  error
+	broken   error // why the session has to begin again
+
+	wake    chan struct{}   // the outbox has something, or Read has to end
+	changed chan struct{}   // a batch came back, or room was made
+	running context.Context //nolint:containedctx // It bounds the source's own goroutines, not a call.
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+	closed  sync.Once
+}
+
+// topic is what the brokers said at the start.
+type topic struct {
+	id         [16]byte
+	partitions int
+	first      int // number of partition 0's lane
+}
+
+// Open finds the topics and their committed offsets, and joins the group. An
+// error that is ErrRefused is for ever; others are the brokers': try again.
+func Open(ctx context.Context, options Options) (*Source, error) {
+	s := &Source{
+		options: options.withDefaults(), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		lanes: make(map[string]map[int32]*lane), record: 1 << 10, partition: keyPartition(),
+	}
+	side, err := kgo.NewClient(append(append([]kgo.Opt{}, options.Client...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		return nil, err
+	}
+	s.side = side
+	if err := s.survey(ctx); err != nil {
+		side.Close()
+		return nil, s.asRefusal(err)
+	}
+	s.running, s.stop = context.WithCancel(context.Background())
+	s.workers.Go(func() { s.keep(s.running) })
+	s.workers.Go(func() { s.work(s.running) })
+	return s, nil
+}
+
+// Identity is the log that the source reads.
+func (s *Source) Identity() testengine.LogIdentity { return s.identity }
+
+// work joins the group, again after each session that broke.
+func (s *Source) work(ctx context.Context) {
+	run := s.runPlain
+	switch {
+	case s.options.Transaction != nil:
+		run = s.runTransactions
+	case s.options.Ranges.Rows > 0:
+		run = s.runRanges
+	}
+	for failures := 0; ctx.Err() == nil; failures++ {
+		began := time.Now()
+		err := s.asRefusal(run(ctx))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, ErrRefused):
+			s.refuse(err)
+			return
+		case err != nil:
+			s.options.Logger.Warnf("The session of group %s broke and begins again: %v", s.options.Group, err)
+		}
+		if time.Since(began) > longestPause {
+			failures = 0
+		}
+		pause(ctx, backOff(failures))
+	}
+}
+
+// refuse ends the source with one sentence.
+func (s *Source) refuse(err error) {
+	s.mu.Lock()
+	if s.refused == nil {
+		s.refused = err
+	}
+	s.draining = true
+	s.mu.Unlock()
+	signal(s.wake)
+	signal(s.changed)
+	s.stop()
+}
+
+// Read returns the next batch of any lane. After an error that is ErrRefused,
+// or ErrClosed, there is nothing more.
+func (s *Source) Read(ctx context.Context) (*Batch, error) {
+	for {
+		s.mu.Lock()
+		refused := s.refused
+		var batch *Batch
+		if len(s.outbox) > 0 {
+			batch, s.outbox = s.outbox[0], s.outbox[1:]
+		}
+		more := len(s.outbox) > 0
+		s.mu.Unlock()
+		if more {
+			signal(s.wake)
+		}
+		switch {
+		case refused != nil:
+			if batch != nil {
+				batch.Done(refused)
+			}
+			return nil, refused
+		case batch != nil:
+			return batch, nil
+		}
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.running.Done():
+			if s.refusal() == nil {
+				return nil, ErrClosed
+			}
+		}
+	}
+}
+
+func (s *Source) refusal() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}
+
+// Close lets the batches that are out come back for a while, ends the cycle
+// with what is done, and leaves.
+func (s *Source) Close() {
+	s.closed.Do(func() {
+		s.mu.Lock()
+		s.withdraw()
+		s.draining = true
+		s.mu.Unlock()
+		signal(s.changed)
+		s.stop()
+		s.workers.Wait()
+		s.side.Close()
+	})
+}
+
+func signal(to chan struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
+	}
+}
+
+// poll waits for records until the deadline and gives them to their lanes.
+func (s *Source) poll(ctx context.Context, client *kgo.Client, wait time.Duration) (taken int, err error) {
+	s.mu.Lock()
+	room := s.options.BufferedBytes - s.buffered
+	most := int(min(4096, max(16, room/max(1, s.record))))
+	s.mu.Unlock()
+	if room <= 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.changed:
+		case <-ctx.Done():
+		}
+		return 0, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	fetches := client.PollRecords(limited, most)
+	if fetches.IsClientClosed() {
+		return 0, kgo.ErrClientClosed
+	}
+	fetches.EachError(func(topic string, partition int32, failure error) {
+		if failed := s.pollError(topic, partition, failure); failed != nil && err == nil {
+			err = failed
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 || err != nil {
+			return
+		}
+		taken += len(p.Records)
+		err = s.accept(p.Topic, p.Partition, p.Records)
+	})
+	return taken, err
+}
+
+// accept puts polled records behind those of their lane. mu is held. After
+// errMoved the client's position counts records that nobody gets.
+func (s *Source) accept(topic string, partition int32, records []*kgo.Record) error {
+	l := s.lane(topic, partition)
+	if l == nil || l.phase != phaseReady || l.seeking {
+		return fmt.Errorf("records of topic %s partition %d came before it was assigned: %w", topic, partition, errMoved)
+	}
+	if first := records[0].Offset; first < l.polled {
+		return fmt.Errorf("%s: record %d came after record %d: %w", l.Lane, first, l.polled-1, errMoved)
+	}
+	bytes := int64(0)
+	for _, r := range records {
+		bytes += sizeOf(r)
+		l.push(r)
+	}
+	s.record += (bytes/int64(len(records)) - s.record) / 8
+	s.buffered += bytes
+	l.polledAt = time.Now()
+	s.dispatch(l)
+	return nil
+}
+
+// sizeOf is what a record counts in the byte budgets.
+func sizeOf(r *kgo.Record) int64 { return int64(len(r.Key) + len(r.Value)) }
+
+// dispatch puts the lane's next batch into the outbox, if it may have one. mu is held.
+func (s *Source) dispatch(l *lane) {
+	if s.draining || l.phase != phaseReady || l.busy || s.options.Ranges.Rows > 0 {
+		return
+	}
+	most := s.options.BatchRecords
+	if s.options.Transaction != nil {
+		if s.cycle == 0 || s.doomed != nil {
+			return
+		}
+		most = l.allowance(most)
+	} else if l.failures > 0 && time.Now().Before(l.retryAt) {
+		return
+	}
+	batch := l.take(most, s.options.BatchBytes)
+	if batch == nil {
+		return
+	}
+	batch.source, batch.LogID, batch.Cycle = s, s.identity.ID, s.cycle
+	s.hand(batch)
+}
+
+// hand gives a batch to whoever reads. mu is held.
+func (s *Source) hand(batch *Batch) {
+	batch.of.busy = true
+	s.outbox = append(s.outbox, batch)
+	signal(s.wake)
+}
+
+// settle takes a batch back.
+func (s *Source) settle(b *Batch, err error) {
+	l := b.of
+	if err == nil && b.settled == nil && s.options.Transaction == nil && s.options.Follower != nil {
+		s.options.Follower.Acked(l.Number, b.next)
+	}
+	s.mu.Lock()
+	l.busy = false
+	switch {
+	case b.settled != nil:
+		b.settled <- err
+	case err != nil && s.options.Transaction != nil:
+		s.buffered -= b.bytes
+		l.blame(b, err)
+		s.doom(fmt.Errorf("a batch of %s came back with an error: %w", l.Lane, err))
+	case err != nil:
+		s.again(l, b)
+	default:
+		s.buffered -= b.bytes
+		l.advance(b)
+		if s.options.Transaction == nil {
+			l.failures = 0
+		}
+		s.dispatch(l)
+	}
+	s.mu.Unlock()
+	if err != nil && b.settled == nil {
+		s.options.Logger.Warnf("A batch of %s came back with an error and is done again, offset %d to %d: %v",
+			l.Lane, b.Entries[0].Record.Offset, b.next-1, err)
+	}
+	signal(s.changed)
+}
+
+// doom says that the cycle will be aborted. mu is held.
+func (s *Source) doom(why error) {
+	if s.doomed != nil {
+		return
+	}
+	s.doomed = why
+	s.withdraw()
+	signal(s.changed)
+}
+
+// withdraw takes back the live batches that nobody has read yet. mu is held.
+func (s *Source) withdraw() {
+	s.outbox = slices.DeleteFunc(s.outbox, func(b *Batch) bool {
+		if b.settled != nil {
+			return false
+		}
+		b.of.busy = false
+		b.of.giveBack(b)
+		return true
+	})
+}
+
+var errMoved = errors.New("partitions moved")

@@ -1,0 +1,165 @@
+package kafkalog
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// oldestTxnOffsetCommit is the version that came with fencing by the group's
+// generation (Kafka 2.5): without it a zombie could commit.
+const oldestTxnOffsetCommit = 3
+
+// survey asks the brokers what there is and refuses what cannot go well.
+func (s *Source) survey(ctx context.Context) error {
+	if err := s.surveyVersions(ctx); err != nil {
+		return err
+	}
+	if err := s.surveyTopics(ctx); err != nil {
+		return err
+	}
+	committed, err := s.committed(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the committed offsets of group %s: %w", s.options.Group, err)
+	}
+	for _, l := range s.ordered {
+		c, ok := committed[l.Topic][l.Partition]
+		if !ok {
+			return s.errNoCommit(l.Topic, l.Partition)
+		}
+		if err := s.checkNote(l, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Source) surveyVersions(ctx context.Context) error {
+	if s.options.Transaction == nil {
+		return nil
+	}
+	response, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, s.side)
+	if err != nil {
+		return fmt.Errorf("asking the brokers for their version: %w", err)
+	}
+	for _, key := range response.ApiKeys {
+		if key.ApiKey == kmsg.TxnOffsetCommit.Int16() && key.MaxVersion >= oldestTxnOffsetCommit {
+			return nil
+		}
+	}
+	return refuse("the brokers are too old for transactions that a group's generation fences: Kafka 2.5 or newer is needed")
+}
+
+func (s *Source) surveyTopics(ctx context.Context) error {
+	details, err := kadm.NewClient(s.side).ListTopics(ctx, s.options.Topics...)
+	if err != nil {
+		return fmt.Errorf("looking for the topics: %w", err)
+	}
+	s.topics = make(map[string]topic)
+	var names []string
+	for _, name := range s.options.Topics {
+		found := details[name]
+		switch {
+		case errors.Is(found.Err, kerr.UnknownTopicOrPartition):
+			return refuse("topic %s does not exist: `connect-testengine topics create` makes it", name)
+		case found.Err != nil && forbidden(found.Err):
+			return refuse("the brokers deny the right to read topic %s: %v", name, found.Err)
+		case found.Err != nil:
+			return fmt.Errorf("looking for topic %s: %w", name, found.Err)
+		}
+		s.topics[name] = topic{id: found.ID, partitions: len(found.Partitions), first: len(s.ordered)}
+		s.lanes[name] = make(map[int32]*lane)
+		for partition := range int32(len(found.Partitions)) {
+			l := newLane(Lane{Topic: name, Partition: partition, Number: len(s.ordered)})
+			s.lanes[name][partition] = l
+			s.ordered = append(s.ordered, l)
+		}
+		names = append(names, s.topicID(name))
+	}
+	s.identity = testengine.LogIdentity{ID: names[0], Partitions: len(s.ordered)}
+	if len(names) > 1 {
+		slices.Sort(names)
+		s.identity.ID = fmt.Sprintf("%016x", testengine.Hash(0, fmt.Sprint(names)))
+	}
+	return nil
+}
+
+// topicID is the topic's id as the brokers' tools print it.
+func (s *Source) topicID(name string) string {
+	id := s.topics[name].id
+	return base64.RawURLEncoding.EncodeToString(id[:])
+}
+
+// commit is what the group has committed for a partition.
+type commit struct {
+	at    int64
+	epoch int32
+	note  note
+}
+
+// committed reads c of every partition of the log, and waits for transactions
+// that may still move it. A partition without one is missing.
+func (s *Source) committed(ctx context.Context) (map[string]map[int32]commit, error) {
+	found, err := kadm.NewClient(s.side).FetchOffsets(kadm.RequireStable(ctx), s.options.Group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	committed := make(map[string]map[int32]commit)
+	for topic, partitions := range found {
+		for partition, c := range partitions {
+			if c.Err != nil {
+				return nil, fmt.Errorf("topic %s partition %d: %w", topic, partition, c.Err)
+			}
+			if c.At < 0 {
+				continue
+			}
+			if committed[topic] == nil {
+				committed[topic] = make(map[int32]commit)
+			}
+			committed[topic][partition] = commit{at: c.At, epoch: c.LeaderEpoch, note: decodeNote(c.Metadata)}
+		}
+	}
+	return committed, nil
+}
+
+// checkNote refuses an offset that was committed for another topic of that name.
+func (s *Source) checkNote(l *lane, c commit) error {
+	if c.note.Log != "" && c.note.Log != s.topicID(l.Topic) {
+		return refuse("topic %s was made anew: group %s has committed offset %d for its predecessor %s, and the topic is %s now; "+
+			"give the group another name or commit where it is to begin", l.Topic, s.options.Group, c.at, c.note.Log, s.topicID(l.Topic))
+	}
+	return nil
+}
+
+// bounds are the first offset of the lane's partition and the one behind its last.
+func (s *Source) bounds(ctx context.Context, l *lane) (begin, end int64, err error) {
+	admin := kadm.NewClient(s.side)
+	starts, err := admin.ListStartOffsets(ctx, l.Topic)
+	if err != nil {
+		return 0, 0, fmt.Errorf("asking where %s begins: %w", l.Lane, err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, l.Topic)
+	if err != nil {
+		return 0, 0, fmt.Errorf("asking where %s ends: %w", l.Lane, err)
+	}
+	first, ok := starts.Lookup(l.Topic, l.Partition)
+	last, ok2 := ends.Lookup(l.Topic, l.Partition)
+	if err := errors.Join(first.Err, last.Err); err != nil {
+		return 0, 0, fmt.Errorf("asking where %s begins and ends: %w", l.Lane, err)
+	}
+	if !ok || !ok2 {
+		return 0, 0, fmt.Errorf("the brokers do not say where %s begins and ends", l.Lane)
+	}
+	return first.Offset, last.Offset, nil
+}

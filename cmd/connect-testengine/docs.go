@@ -34,7 +34,8 @@ var capabilities = []capability{
 	{"enrich", []component{{"processor", "execution_enrich"}}},
 	{"flaky", []component{{"processor", "flaky_detect"}}},
 	{"simulate", []component{{"input", "ci_simulator"}, {"input", "upload_history"}, {"output", "ndjson_file"}}},
-	{"stream", []component{{"buffer", "upload_log"}, {"input", "upload_log"}, {"resource", "testengine_state"}}},
+	{"stream", []component{{"buffer", "upload_log"}, {"input", "upload_log"}, {"resource", "testengine_state"},
+		{"resource", "kafka_transaction"}, {"input", "kafka_stateful"}, {"output", "kafka_blocks"}}},
 	{"upload", []component{{"processor", "upload_decode"}, {"processor", "for_each_execution"}}},
 	{"webhook", []component{{"input", "webhook_http"}}},
 }

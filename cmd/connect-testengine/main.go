@@ -5,10 +5,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	_ "github.com/connect-testengine/connect-testengine/plugins/all"
+	"github.com/connect-testengine/connect-testengine/plugins/stream"
 )
 
 // Set by the linker (make build).
@@ -18,7 +21,7 @@ var (
 )
 
 func main() {
-	service.RunCLI(context.Background(),
+	code, err := service.RunCLIToCode(context.Background(),
 		service.CLIOptSetVersion(version, dateBuilt),
 		service.CLIOptSetBinaryName("connect-testengine"),
 		service.CLIOptSetProductName("connect-testengine"),
@@ -32,4 +35,11 @@ func main() {
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(studioCommand()),
 	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if code == 0 && stream.Refused() {
+		code = 1 // The stream ended in good order, but not because it was done.
+	}
+	os.Exit(code)
 }

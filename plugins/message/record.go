@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -47,7 +48,7 @@ func logRecord(m *service.Message, r *testengine.Record) (err error) {
 		r.Origin = &testengine.Position{LogID: id, Partition: int(partition), Offset: offset}
 	}
 	_ = m.MetaWalkMut(func(key string, _ any) error {
-		if !recordMeta[key] {
+		if !recordMeta[key] && !strings.HasPrefix(key, "kafka_") {
 			r.Meta = append(r.Meta, testengine.Tag{Key: key, Value: Text(m, key)})
 		}
 		return nil
@@ -63,6 +64,7 @@ var recordMeta = map[string]bool{
 	testengine.MetaContentType: true, testengine.MetaContentEncoding: true,
 	testengine.MetaLogID: true, testengine.MetaPartition: true, testengine.MetaOffset: true, testengine.MetaLogTime: true,
 	testengine.MetaOriginLogID: true, testengine.MetaOriginPartition: true, testengine.MetaOriginOffset: true,
+	testengine.MetaCycle: true, testengine.MetaSilent: true, testengine.MetaRangeBegin: true, testengine.MetaRangeEnd: true,
 }
 
 // FromRecord makes the message that a decoded record travels as. Whoever read

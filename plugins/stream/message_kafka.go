@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -21,8 +21,6 @@ const (
 	metaKafkaTopic     = "kafka_topic"
 	metaKafkaPartition = "kafka_partition"
 	metaKafkaKey       = "kafka_key"
-	metaRangeBegin     = "range_begin"
-	metaRangeEnd       = "range_end"
 
 	// headerRows is how many rows a record makes in a store.
 	headerRows = "rows"
@@ -32,7 +30,7 @@ const (
 // ours is the metadata that the log gives: no header can set it, and none is written.
 var ours = map[string]bool{
 	testengine.MetaLogID: true, testengine.MetaPartition: true, testengine.MetaOffset: true, testengine.MetaLogTime: true,
-	testengine.MetaCycle: true, testengine.MetaSilent: true, metaRangeBegin: true, metaRangeEnd: true, headerRows: true,
+	testengine.MetaCycle: true, testengine.MetaSilent: true, testengine.MetaRangeBegin: true, testengine.MetaRangeEnd: true, headerRows: true,
 }
 
 // kafkaReader turns records into messages.
@@ -48,10 +46,10 @@ func newKafkaReader(format, schemas string, mgr *service.Resources) (*kafkaReade
 	return &kafkaReader{codec: codec}, err
 }
 
-// recordCodec is the codec of the resource with that label.
+// recordCodec is the codec of the resource with that label, or the one with built-in ids.
 func recordCodec(label string, mgr *service.Resources) (testengine.RecordCodec, error) {
 	if label == "" {
-		return nil, errors.New("format avro needs schemas")
+		return avro.NewBuiltIn(), nil
 	}
 	return customResource[testengine.RecordCodec](mgr, "testengine_schemas", label)
 }
@@ -103,8 +101,8 @@ func place(m *service.Message, batch *kafkalog.Batch, e *kafkalog.Entry) {
 		m.MetaSetMut(testengine.MetaSilent, true)
 	}
 	if batch.Range != nil {
-		m.MetaSetMut(metaRangeBegin, batch.Range.Begin)
-		m.MetaSetMut(metaRangeEnd, batch.Range.End)
+		m.MetaSetMut(testengine.MetaRangeBegin, batch.Range.Begin)
+		m.MetaSetMut(testengine.MetaRangeEnd, batch.Range.End)
 	}
 }
 

@@ -41,7 +41,10 @@ const (
 	MetaOffset    = "offset"
 	MetaLogTime   = "log_time" // T: greatest time of the records up to this one, unix milliseconds
 	MetaCycle     = "cycle"    // the Kafka transaction that the record belongs to
-	MetaSilent    = "silent"   // true: the record was done before, it only brings state back; outputs pass it by
+	// A store that is fed in ranges takes [begin, end) of a partition whole.
+	MetaRangeBegin = "range_begin"
+	MetaRangeEnd   = "range_end"
+	MetaSilent     = "silent" // true: the record was done before, it only brings state back; outputs pass it by
 
 	// Where a replayed record stood first: its executions keep that name.
 	MetaOriginLogID     = "origin_log_id"

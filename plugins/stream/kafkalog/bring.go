@@ -118,6 +118,7 @@ func (s *Source) restore(ctx context.Context, l *lane, c int64) (next int64, err
 	s.mu.Lock()
 	l.clean = false
 	s.mu.Unlock()
+	s.openCycle(l, 0)
 	next, err = s.options.Follower.Restore(ctx, s.identity, l.Number, begin, c)
 	if err != nil {
 		return 0, refuse("restoring the state of %s: %v", l.Lane, err)
@@ -132,9 +133,9 @@ func (s *Source) restore(ctx context.Context, l *lane, c int64) (next int64, err
 type landing struct {
 	// asked is where the client's position was left, committed is c.
 	asked, at, committed int64
-	time          int64 // T
-	epoch         int32
-	replayed      int64 // silent records
+	time                 int64 // T
+	epoch                int32
+	replayed             int64 // silent records
 }
 
 // arrive lets the lane go on: everything below its place is applied, and nothing else.

@@ -268,6 +268,7 @@ func (s *Source) commit(ctx context.Context, client *kgo.Client) error {
 	if s.options.Follower != nil {
 		for _, l := range done {
 			s.options.Follower.Acked(l.Number, l.committed)
+			s.openCycle(l, 0)
 		}
 	}
 	if short {

@@ -271,7 +271,15 @@ func (s *Source) dispatch(l *lane) {
 		return
 	}
 	batch.source, batch.LogID, batch.Cycle = s, s.identity.ID, s.cycle
+	s.openCycle(l, s.cycle)
 	s.hand(batch)
+}
+
+// openCycle tells the state which cycle's records it may take; 0 is those of none.
+func (s *Source) openCycle(l *lane, number int64) {
+	if guard, ok := s.options.Follower.(testengine.CycleGuard); ok {
+		guard.OpenCycle(l.Number, number)
+	}
 }
 
 // hand gives a batch to whoever reads. mu is held.

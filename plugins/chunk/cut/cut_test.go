@@ -32,14 +32,20 @@ func TestJSONIsCutBetweenRecords(t *testing.T) {
 		limit            int
 		want             []string
 	}{
-		{"records in the middle of the envelope", `{"a":1,"data":[{"x":1},{"x":2},{"x":3}],"b":[2]}`, "data", 42,
-			[]string{`{"a":1,"data":[{"x":1},{"x":2}],"b":[2]}`, `{"a":1,"data":[{"x":3}],"b":[2]}`}},
+		{
+			"records in the middle of the envelope", `{"a":1,"data":[{"x":1},{"x":2},{"x":3}],"b":[2]}`, "data", 42,
+			[]string{`{"a":1,"data":[{"x":1},{"x":2}],"b":[2]}`, `{"a":1,"data":[{"x":3}],"b":[2]}`},
+		},
 		{"a document that is an array", `[1, 22,"3,]",[4]]`, "", 9, []string{`[1, 22]`, `["3,]"]`, `[[4]]`}},
 		{"white space between records falls away at a cut", "[ {} ,\n {} ]", "", 6, []string{"[{}]", "[{}]"}},
-		{"brackets, quotes and backslashes inside strings", `{"data":["}\"]","\\","[{\\\""]}`, "data", 20,
-			[]string{`{"data":["}\"]"]}`, `{"data":["\\"]}`, `{"data":["[{\\\""]}`}},
-		{"a path of two keys, the same key elsewhere before it", `{"x":{"d":[9]},"r":{"c":0,"d":[{},[]]},"d":[7]}`, "r.d", 47,
-			[]string{`{"x":{"d":[9]},"r":{"c":0,"d":[{},[]]},"d":[7]}`}},
+		{
+			"brackets, quotes and backslashes inside strings", `{"data":["}\"]","\\","[{\\\""]}`, "data", 20,
+			[]string{`{"data":["}\"]"]}`, `{"data":["\\"]}`, `{"data":["[{\\\""]}`},
+		},
+		{
+			"a path of two keys, the same key elsewhere before it", `{"x":{"d":[9]},"r":{"c":0,"d":[{},[]]},"d":[7]}`, "r.d", 47,
+			[]string{`{"x":{"d":[9]},"r":{"c":0,"d":[{},[]]},"d":[7]}`},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var path []string

@@ -14,6 +14,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/spool"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -35,6 +36,8 @@ const (
 	ulFieldRecentUploads  = "recent_uploads"
 	ulFieldTickInterval   = "tick_interval"
 	ulFieldDrain          = "drain"
+	ulFieldSpillAfter     = "spill_after"
+	ulFieldDrainRate      = "drain_rate"
 )
 
 func init() {
@@ -64,6 +67,8 @@ Uploads of one suite keep their order. The log has lanes: a suite always falls i
 
 A body that the log already has is recorded as a duplicate, without the body, and acknowledged like the original. When a limit is reached (`+"`max_bytes`, `min_free_bytes`, `min_free_percent`"+`) nothing more is accepted until there is room; what was accepted stays. After an error of the disk nothing is accepted until a restart.
 
+With `+"`spill_after`"+` the log is a spool in front of another log, Kafka say: an upload is acknowledged when the output has acknowledged it, and at the latest after that time, because it is safe on this disk. While the output is further behind than that, uploads are acknowledged as soon as they are on disk; when it is back they are handed out in order, at most at `+"`drain_rate`"+`. Nothing is refused while there is room. After `+"`kill -9`"+` what the output may not have is handed out again, under the same upload id, so whoever reads the log behind drops what it knows.
+
 The folder belongs to one process. Its identity binds the state and the stores behind it: after the folder was deleted they refuse to go on with the new log.`).
 		Field(service.NewStringField(ulFieldPath).
 			Description("The log's folder. It is made when it does not exist.").
@@ -77,6 +82,7 @@ The folder belongs to one process. Its identity binds the state and the stores b
 		Field(service.NewStringField(ulFieldStore).
 			Description("The label of the `duckdb_database` resource behind the pipeline. At start the log checks that it can still give the store everything the store lacks.").
 			Default("")).
+		Fields(uploadLogSpoolFields()...).
 		Fields(uploadLogLimitFields()...).
 		LintRule(`root = match {
   this.lanes.or(4) < 1 || this.lanes.or(4) > 128 => "lanes must be 1 to 128",
@@ -93,7 +99,30 @@ buffer:
   upload_log:
     path: ./data/log
     retain: 168h
+`).
+		Example("A spool in front of Kafka",
+			"Uploads are answered when Kafka has them. When Kafka is slow or away for more than two seconds they are answered when they are safe on this disk, and Kafka gets them later, in order.", `
+input:
+  generate:
+    interval: 1s
+    mapping: 'root = {"format": "json", "data": []}'
+buffer:
+  upload_log:
+    path: ./data/spool
+    spill_after: 2s
+    drain_rate: 200MB
 `)
+}
+
+func uploadLogSpoolFields() []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewDurationField(ulFieldSpillAfter).
+			Description("For how long an acknowledgement waits for the output's. 0s does not wait for the output: on disk is enough. Set it, to some seconds, when the output is a log of its own.").
+			Default("0s"),
+		service.NewStringField(ulFieldDrainRate).
+			Description("With `spill_after`: how many bytes a second are handed out while the output is behind, what comes in meanwhile included, so it must be more than what comes in. 0 is no limit.").
+			Default("0"),
+	}
 }
 
 func uploadLogLimitFields() []*service.ConfigField {
@@ -133,6 +162,8 @@ type uploadLogConfig struct {
 	options      uploadlog.Options
 	tickInterval time.Duration
 	drain        bool
+	spillAfter   time.Duration
+	drainRate    int64
 }
 
 func uploadLogFromParsed(conf *service.ParsedConfig) (c uploadLogConfig, err error) {
@@ -142,6 +173,7 @@ func uploadLogFromParsed(conf *service.ParsedConfig) (c uploadLogConfig, err err
 	c.batch = uploadlog.Limit{Entries: p.number(ulFieldBatchEntries), Bytes: p.bytes(ulFieldBatchBytes)}
 	c.tickInterval = p.duration(ulFieldTickInterval)
 	c.drain = p.truth(ulFieldDrain)
+	c.spillAfter, c.drainRate = p.duration(ulFieldSpillAfter), p.bytes(ulFieldDrainRate)
 	c.options = uploadlog.Options{
 		Lanes:          p.number(ulFieldLanes),
 		SegmentBytes:   p.bytes(ulFieldSegmentBytes),
@@ -161,6 +193,9 @@ func uploadLogFromParsed(conf *service.ParsedConfig) (c uploadLogConfig, err err
 		return c, fmt.Errorf("%s (%s) must be at least twice %s (%s)", ulFieldMaxBytes, humanize.Bytes(uint64(limit)),
 			ulFieldSegmentBytes, humanize.Bytes(uint64(c.options.SegmentBytes)))
 	}
+	if c.spillAfter < 0 || c.spillAfter == 0 && c.drainRate > 0 {
+		return c, fmt.Errorf("%s must be more than 0s when %s is set, and never less", ulFieldSpillAfter, ulFieldDrainRate)
+	}
 	if c.tickInterval <= 0 {
 		return c, fmt.Errorf("%s must be more than 0s", ulFieldTickInterval)
 	}
@@ -173,6 +208,7 @@ type uploadLog struct {
 	log      *uploadlog.Log
 	follower testengine.LogFollower
 	store    testengine.LogReader
+	spool    *spool.Spool // nil when being on disk is enough.
 	now      func() time.Time
 	logger   *service.Logger
 	metrics  uploadLogMetrics
@@ -184,6 +220,8 @@ type uploadLog struct {
 	refused    error
 	lastAppend time.Time
 	reported   int64 // Duplicates already counted in the metrics.
+	behind     bool  // As the spool's last round saw it; its goroutine's own.
+	spilled    int64 // Spilled uploads already counted in the metrics.
 
 	changed chan struct{}
 	stop    context.CancelFunc
@@ -220,6 +258,9 @@ func (u *uploadLog) open(d disk.Disk) (err error) {
 		u.workers.Go(func() { u.restore(lane, 0) })
 	}
 	u.workers.Go(u.keepHouse)
+	if u.config.spillAfter > 0 {
+		u.openSpool()
+	}
 	return nil
 }
 
@@ -261,6 +302,9 @@ func (u *uploadLog) Close(context.Context) (err error) {
 		u.stop()
 		u.workers.Wait()
 		err = u.log.Close()
+		if u.spool != nil {
+			u.spool.Close()
+		}
 	})
 	return err
 }

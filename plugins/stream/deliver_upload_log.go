@@ -35,7 +35,7 @@ func (u *uploadLog) WriteBatch(ctx context.Context, batch service.MessageBatch, 
 	now := u.now()
 	entries := make([]uploadlog.Entry, 0, len(batch))
 	for _, m := range batch {
-		made, err := entriesFromMessage(m, u.log, now.UnixMilli())
+		made, err := entriesFromMessage(m, u.log, now.UnixMilli(), u.spool != nil)
 		if err != nil {
 			return fmt.Errorf("reading a message for the upload log: %w", err)
 		}
@@ -49,11 +49,19 @@ func (u *uploadLog) WriteBatch(ctx context.Context, batch service.MessageBatch, 
 		return refused
 	}
 	count := int64(len(entries))
-	err := u.log.Append(entries, func(err error) {
-		if err != nil {
-			u.metrics.refused.Incr(count)
-		}
+	answer := func(err error) {
 		_ = ack(context.WithoutCancel(ctx), err) // Whoever does not hear of it repeats the upload.
+	}
+	err := u.log.Append(entries, func(err error) {
+		switch {
+		case err != nil:
+			u.metrics.refused.Incr(count)
+			answer(err)
+		case u.spool != nil:
+			u.spool.Durable(u.now(), placesOf(entries), func() { answer(nil) })
+		default:
+			answer(nil)
+		}
 	})
 	if err != nil {
 		u.metrics.refused.Incr(count)
@@ -87,6 +95,9 @@ func (u *uploadLog) claim() (lane int, from int64, err error) {
 	if u.refused != nil || u.ended && !u.config.drain {
 		return -1, 0, service.ErrEndOfBuffer
 	}
+	if u.spool != nil && u.spool.Paused(u.now()) {
+		return -1, 0, nil
+	}
 	busy := false
 	for range u.lanes {
 		lane := u.turn
@@ -110,6 +121,9 @@ func (u *uploadLog) handOut(lane int, from int64) (service.MessageBatch, service
 		u.refuse(fmt.Errorf("reading lane %d of the upload log: %w", lane, err))
 		return nil, nil, service.ErrEndOfBuffer
 	}
+	if u.spool != nil {
+		u.spool.HandedOut(u.now(), bytesOf(records))
+	}
 	// The bodies belong to the batch from now on; what the ack needs is small.
 	batch := batchFromRecords(records, u.log.Identity().ID)
 	for i := range records {
@@ -130,6 +144,9 @@ func (u *uploadLog) settle(lane int, records []uploadlog.Record, failure error) 
 		u.log.Done(lane, next, records)
 		if u.follower != nil {
 			u.follower.Acked(lane, next)
+		}
+		if u.spool != nil {
+			u.spool.Done(lane, next)
 		}
 	}
 	u.mu.Lock()

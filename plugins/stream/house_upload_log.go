@@ -15,7 +15,8 @@ const idleIntervals = 5
 
 type uploadLogMetrics struct {
 	depthEntries, depthBytes, oldestAge *service.MetricGauge
-	duplicates, refused                 *service.MetricCounter
+	behind                              *service.MetricGauge
+	duplicates, refused, spilled        *service.MetricCounter
 }
 
 func newUploadLogMetrics(m *service.Metrics) uploadLogMetrics {
@@ -25,6 +26,8 @@ func newUploadLogMetrics(m *service.Metrics) uploadLogMetrics {
 		oldestAge:    m.NewGauge("testengine_log_oldest_age_seconds"),
 		duplicates:   m.NewCounter("testengine_log_duplicates_total"),
 		refused:      m.NewCounter("testengine_log_refused_entries_total"),
+		behind:       m.NewGauge("testengine_log_spilling"),
+		spilled:      m.NewCounter("testengine_log_spilled_uploads_total"),
 	}
 }
 

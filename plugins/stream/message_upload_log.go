@@ -9,8 +9,9 @@ import (
 )
 
 // entriesFromMessage makes the message's log entries: one, or for a change that
-// concerns every suite one for each lane, all with the same content.
-func entriesFromMessage(m *service.Message, log *uploadlog.Log, now int64) ([]uploadlog.Entry, error) {
+// concerns every suite one for each lane, all with the same content. In front
+// of another log it is one: that log has its own partitions.
+func entriesFromMessage(m *service.Message, log *uploadlog.Log, now int64, spooled bool) ([]uploadlog.Entry, error) {
 	body, err := m.AsBytes()
 	if err != nil {
 		return nil, err
@@ -25,7 +26,7 @@ func entriesFromMessage(m *service.Message, log *uploadlog.Log, now int64) ([]up
 	}
 	e.Meta = pairsFromMessage(m, e.ReceivedAt)
 	org, suite := message.Text(m, testengine.MetaOrg), message.Text(m, testengine.MetaSuite)
-	if e.Kind == testengine.KindChange && suite == "" {
+	if e.Kind == testengine.KindChange && suite == "" && !spooled {
 		entries := make([]uploadlog.Entry, log.Identity().Partitions)
 		for lane := range entries {
 			entries[lane] = e

@@ -138,6 +138,7 @@ func (l *Log) place(g *group, e *Entry) error {
 	if e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
 		l.recent.add(e.Key, t)
 	}
+	e.Number = number
 	g.placed = append(g.placed, placed{entry: e, frame: f, size: size, offset: g.end})
 	g.end += size
 	g.time = t

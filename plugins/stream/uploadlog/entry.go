@@ -16,6 +16,8 @@ type Entry struct {
 	Meta       []Pair
 	// Body stays as it is until the entry is answered; the log keeps no reference to it.
 	Body []byte
+	// Number is set by the log before the entry is answered.
+	Number int64
 }
 
 // Key names an upload by content. Cut and Chunk are for uploads that arrive in parts.

@@ -1,0 +1,196 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/simulate/world"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
+	"github.com/connect-testengine/connect-testengine/tests/harness"
+)
+
+// behind plays the log behind a spool: it can be away, and counts what it has.
+type behind struct {
+	server *httptest.Server
+	away   atomic.Bool
+
+	mu    sync.Mutex
+	has   map[string]int // Deliveries by upload id.
+	order []int64        // Offsets as they came first.
+	known map[int64]bool
+}
+
+func newBehind(t *testing.T) *behind {
+	b := &behind{has: map[string]int{}, known: map[int64]bool{}}
+	b.server = httptest.NewServer(b)
+	t.Cleanup(b.server.Close)
+	return b
+}
+
+func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	if b.away.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	offset, _ := strconv.ParseInt(r.Header.Get("Offset"), 10, 64)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.Header.Get("Kind") == "upload" {
+		b.has[r.Header.Get("Upload-Id")]++
+	}
+	if !b.known[offset] {
+		b.known[offset] = true
+		b.order = append(b.order, offset)
+	}
+}
+
+func (b *behind) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.has)
+}
+
+func (b *behind) options(t *testing.T) harness.Options {
+	return harness.Options{
+		Pipeline: "tests/faults/spool.yaml", Data: t.TempDir(), Env: []string{"TESTENGINE_BEHIND=" + b.server.URL},
+	}
+}
+
+// awayFor is how long the log behind is away.
+func awayFor() time.Duration {
+	if seconds, err := strconv.Atoi(os.Getenv("TESTENGINE_AWAY_SECONDS")); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	return 15 * time.Second
+}
+
+// liveRate is how many uploads a second come in, of 1,700 executions each: 100 K executions a second.
+const liveRate = 60
+
+func TestALogBehindThatIsAwayRefusesAndLosesNothing(t *testing.T) {
+	b := newBehind(t)
+	process := harness.Start(t, b.options(t))
+	process.WaitReady(time.Minute)
+	told := &ledger{sent: map[string]int{}, accepted: map[string]int{}}
+
+	b.away.Store(true)
+	steady(t, process, told, awayFor())
+	require.Empty(t, told.unanswered, "nothing is refused")
+	require.Zero(t, b.count())
+	backlog := len(told.accepted)
+	require.Positive(t, backlog)
+
+	b.away.Store(false)
+	back := time.Now()
+	var live sync.WaitGroup
+	live.Go(func() { steady(t, process, told, 2*time.Second) })
+	process.Eventually(time.Minute, "the backlog is behind", func() bool { return b.count() >= backlog })
+	took := time.Since(back)
+	live.Wait()
+	process.Eventually(time.Minute, "everything is behind", func() bool { return b.count() >= len(told.accepted) })
+	require.Empty(t, told.unanswered, "nothing is refused while it is drained")
+	requireBehind(t, b, told)
+	rate := awayFor().Seconds() / took.Seconds()
+	t.Logf("%d uploads in %s away, drained in %s: %.1f times the live rate", backlog, awayFor(), took.Round(time.Millisecond), rate)
+	require.GreaterOrEqual(t, rate, 3.0, "times the live rate")
+}
+
+func TestASpoolThatIsKilledLosesNothing(t *testing.T) {
+	b := newBehind(t)
+	options := b.options(t)
+	told := &ledger{sent: map[string]int{}, accepted: map[string]int{}}
+	uploads := make(chan world.Upload)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	dice := rand.New(rand.NewPCG(seed, 2))
+	go write(t.Context(), t, seed, told, uploads)
+	for life := range 6 {
+		b.away.Store(life%3 != 2)
+		process := harness.Start(t, options)
+		time.AfterFunc(time.Duration(500+dice.IntN(2500))*time.Millisecond, process.Kill)
+		feed(t.Context(), process, uploads, told)
+	}
+	b.away.Store(false)
+	process := harness.Start(t, options)
+	process.WaitReady(time.Minute)
+	process.Eventually(time.Minute, "everything is behind", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for id := range told.accepted {
+			if b.has[id] == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	require.NotEmpty(t, told.accepted)
+	requireBehind(t, b, told)
+	t.Logf("6 kills, %d uploads", len(told.accepted))
+}
+
+func requireBehind(t *testing.T, b *behind, told *ledger) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id := range told.accepted {
+		require.Positive(t, b.has[id], "upload %s was answered 202 and is not behind", id)
+	}
+	for id := range b.has {
+		require.Contains(t, told.sent, id)
+	}
+}
+
+// steady sends uploads at the live rate, all of them other ones.
+func steady(t *testing.T, process *harness.Process, told *ledger, long time.Duration) {
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	uploads := make(chan world.Upload)
+	var senders sync.WaitGroup
+	for range 4 {
+		senders.Go(func() {
+			for upload := range uploads {
+				told.send(upload)
+				status, answer := process.Upload(t.Context(), upload.Body)
+				told.note(upload, status, answer)
+			}
+		})
+	}
+	beat := time.NewTicker(time.Second / liveRate)
+	defer beat.Stop()
+	for ctx.Err() == nil {
+		uploads <- another()
+		<-beat.C
+	}
+	close(uploads)
+	senders.Wait()
+}
+
+// template is a body of 1 MB; at key stands its run key, which makes each copy another upload.
+var template = sync.OnceValues(func() (body []byte, key int) {
+	body = bodies.Generate(1, bodies.MB1)
+	marker := []byte(`"key":"`)
+	return body, bytes.Index(body, marker) + len(marker)
+})
+
+var copies atomic.Uint64
+
+func another() world.Upload {
+	body, key := template()
+	body = bytes.Clone(body)
+	copy(body[key:], fmt.Sprintf("%016x", copies.Add(1)))
+	return world.Upload{Body: body, Executions: bodies.MB1.Executions()}
+}

@@ -90,6 +90,7 @@ bench: ## Runs the benchmarks behind tests/bench/RESULTS.md.
 .PHONY: torture
 torture: build ## 200 kill -9 under load; about an hour.
 	TESTENGINE_KILLS=200 go test -count=1 -timeout 3h -run 'TestKill' ./tests/faults/
+	TESTENGINE_AWAY_SECONDS=300 go test -count=1 -timeout 1h -run 'TestALogBehind' ./tests/faults/
 
 .PHONY: mutants
 mutants: ## Removes each guard in turn and shows the test that turns red.

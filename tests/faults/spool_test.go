@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -152,6 +153,7 @@ func requireBehind(t *testing.T, b *behind, told *ledger) {
 	for id := range b.has {
 		require.Contains(t, told.sent, id)
 	}
+	require.True(t, slices.IsSorted(b.order), "one suite's uploads came in order")
 }
 
 // steady sends uploads at the live rate, all of them other ones.

@@ -1,4 +1,5 @@
-// Package junit reads JUnit XML as the many tools write it that claim to. It is
+// Package junit reads JUnit XML as the many tools write it that claim to, and
+// what NUnit writes instead. It is
 // strict about what is markup, so that a truncated file is noticed with the
 // byte offset, and lenient about what is text: control characters and broken
 // UTF-8 become U+FFFD instead of losing a file of results.
@@ -45,16 +46,18 @@ func Look(body []byte, maxDepth int) (cases int, err error) {
 			s.fail(s.i, wrongRoot)
 		}
 		first = false
-		if found == tokenOpen && string(s.name) == "testcase" {
+		if found == tokenOpen && (string(s.name) == "testcase" || string(s.name) == nunitCase) {
 			cases++
 		}
 	}
 	return cases, s.err
 }
 
-const wrongRoot = "the root element is neither testsuites nor testsuite"
+const wrongRoot = "the root element is none of testsuites, testsuite and test-run (NUnit)"
 
-func root(name []byte) bool { return string(name) == "testsuites" || string(name) == "testsuite" }
+func root(name []byte) bool {
+	return string(name) == "testsuites" || string(name) == "testsuite" || string(name) == nunitRoot
+}
 
 // decoded returns the document as UTF-8, and where it begins behind a byte order
 // mark. Documents in Latin-1 or Windows-1252 are rewritten; their errors count

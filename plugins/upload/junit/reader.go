@@ -12,18 +12,19 @@ type suite struct{ name, file string }
 
 // attempt is one <failure>, <error>, <rerunFailure> or <flakyFailure>.
 type attempt struct {
-	message, text, time string
-	isError             bool
+	message, text, time, kind string
+	isError                   bool
 }
 
 // testCase is the <testcase> that is being read.
 type testCase struct {
 	start, end                            int // of the start tag
 	name, class, time, file, line, status string
-	named                                 bool
-	failed, flaky                         []attempt
-	skipped                               bool
-	skipMessage                           string
+	// failed are the failures of the first attempt, which may have several.
+	failed, reruns, flaky []attempt
+	// wholeClass says that a class or a suite could not run: it is no test.
+	wholeClass, skipped bool
+	skipMessage         string
 }
 
 // A reader turns the elements of a document into executions.
@@ -31,6 +32,7 @@ type reader struct {
 	scanner
 	builder  *assemble.Builder
 	failures assemble.Failures
+	texts    assemble.Texts
 	suites   []suite
 	test     testCase
 }
@@ -46,7 +48,11 @@ func (r *reader) document() {
 			r.suites = r.suites[:len(r.suites)-1]
 		case found == tokenOpen && string(r.name) == "testcase":
 			r.testcase()
-		case found == tokenOpen && string(r.name) != "testsuites":
+		case found == tokenOpen && string(r.name) == nunitCase:
+			r.nunitCase()
+		case found == tokenOpen && len(r.suites) > 0 && (string(r.name) == "error" || string(r.name) == "failure"):
+			r.suiteFailed()
+		case found == tokenOpen && string(r.name) != "testsuites" && !nunitGroup(r.name):
 			r.ignore()
 		}
 	}
@@ -58,8 +64,9 @@ func (r *reader) suite() suite {
 	if n := len(r.suites); n > 0 {
 		inner = r.suites[n-1]
 	}
-	for _, a := range r.attributes {
-		switch value := plainText(a.value, false); {
+	for i := range r.attributes {
+		a := &r.attributes[i]
+		switch value := a.text(); {
 		case value == "":
 		case string(a.name) == "name":
 			inner.name = value
@@ -82,18 +89,19 @@ func (r *reader) ignore() {
 
 func (r *reader) testcase() {
 	t := &r.test
-	*t = testCase{failed: t.failed[:0], flaky: t.flaky[:0]}
+	*t = testCase{failed: t.failed[:0], reruns: t.reruns[:0], flaky: t.flaky[:0]}
 	t.end = r.i
 	t.start = t.end - 1
 	for t.start > 0 && r.b[t.start] != '<' {
 		t.start--
 	}
-	for _, a := range r.attributes {
-		value := plainText(a.value, false)
+	for i := range r.attributes {
+		a := &r.attributes[i]
+		value := a.text()
 		switch string(a.name) {
 		case "name":
-			t.name, t.named = value, value != ""
-		case "classname":
+			t.name = value
+		case "classname", "class": // PHPUnit writes both, the same
 			t.class = value
 		case "time":
 			t.time = value
@@ -126,7 +134,7 @@ func (r *reader) child(t *testCase) {
 	case "error":
 		t.failed = append(t.failed, r.attempt(true))
 	case "rerunFailure", "rerunError":
-		t.failed = append(t.failed, r.attempt(false))
+		t.reruns = append(t.reruns, r.attempt(false))
 	case "flakyFailure", "flakyError":
 		t.flaky = append(t.flaky, r.attempt(false))
 	case "skipped":
@@ -140,12 +148,15 @@ func (r *reader) child(t *testCase) {
 // attempt reads attributes and text of the element that has just been opened.
 func (r *reader) attempt(isError bool) attempt {
 	a := attempt{isError: isError}
-	for _, attribute := range r.attributes {
+	for i := range r.attributes {
+		attribute := &r.attributes[i]
 		switch string(attribute.name) {
 		case "message":
-			a.message = plainText(attribute.value, false)
+			a.message = attribute.text()
 		case "time":
-			a.time = plainText(attribute.value, false)
+			a.time = attribute.text()
+		case "type":
+			a.kind = attribute.text()
 		}
 	}
 	depth := len(r.open)
@@ -158,7 +169,11 @@ func (r *reader) attempt(isError bool) attempt {
 				a.text = joined(a.text, plainText(r.text, r.raw))
 			}
 		case tokenOpen:
-			r.ignore()
+			if string(r.name) == "stackTrace" { // surefire's attempts have it as a child
+				a.text = joined(a.text, r.attempt(false).text)
+			} else {
+				r.ignore()
+			}
 		case tokenClose:
 		}
 	}
@@ -175,26 +190,32 @@ func joined(before, after string) string {
 	return before + after
 }
 
-// finish makes executions of a test case. Attempts that failed before one that
-// passed come first; a case that failed and was run again without success is one
-// execution an attempt.
+// finish makes executions of a test case, one an attempt: those that failed
+// before one that passed, or the failure and its reruns. Several failures of one
+// attempt are one execution.
 func (r *reader) finish(t *testCase) {
 	remaining := len(r.b) - r.i
-	if !t.named {
+	if t.name == "" && !r.classFailed(t) {
 		r.builder.Begin(remaining)
 		r.builder.Reject("name", "missing", string(r.b[t.start:t.end]))
 		return
 	}
 	for i := range t.flaky {
-		r.failedExecution(t, t.flaky[i], remaining)
+		r.failedExecution(t, t.flaky[i:i+1], remaining)
 	}
-	for i := range t.failed {
-		if i == 0 && t.failed[0].time == "" {
-			t.failed[0].time = t.time
-		}
-		r.failedExecution(t, t.failed[i], remaining)
+	if len(t.failed) == 0 && failedStatus(t.status) {
+		t.failed = append(t.failed, attempt{message: t.status})
 	}
 	if len(t.failed) > 0 {
+		if t.failed[0].time == "" {
+			t.failed[0].time = t.time
+		}
+		r.failedExecution(t, t.failed, remaining)
+	}
+	for i := range t.reruns {
+		r.failedExecution(t, t.reruns[i:i+1], remaining)
+	}
+	if len(t.failed)+len(t.reruns) > 0 {
 		return
 	}
 	e := r.execution(t, remaining)
@@ -206,7 +227,41 @@ func (r *reader) finish(t *testCase) {
 	r.builder.Accept()
 }
 
+// classFailed names a case without a name after its class, when it failed: so
+// surefire files what kept a class from being set up.
+func (*reader) classFailed(t *testCase) bool {
+	if t.class == "" || len(t.failed) == 0 {
+		return false
+	}
+	t.name, t.class, t.wholeClass = t.class, "", true
+	return true
+}
+
+// suiteFailed makes a suite error of a failure that stands in a suite, outside
+// of its cases.
+func (r *reader) suiteFailed() {
+	a := r.attempt(true)
+	suite := r.suites[len(r.suites)-1]
+	name := suite.name
+	if name == "" {
+		name = suite.file
+	}
+	r.test = testCase{name: name, file: suite.file, wholeClass: true}
+	remaining := len(r.b) - r.i
+	if name == "" {
+		r.builder.Begin(remaining)
+		r.builder.Reject("name", "missing: a suite without a name has failed", a.message)
+		return
+	}
+	r.failedExecution(&r.test, []attempt{a}, remaining)
+}
+
 // notRun knows the words of googletest and ctest.
 func notRun(status string) bool {
 	return status == "notrun" || status == "disabled" || status == "skipped"
+}
+
+// failedStatus knows the words of tools that write no element for a failure.
+func failedStatus(status string) bool {
+	return status == "failed" || status == "fail" || status == "error"
 }

@@ -2,6 +2,7 @@ package junit
 
 import (
 	"bytes"
+	"unsafe"
 
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
@@ -16,8 +17,20 @@ const (
 	tokenText               // character data or CDATA, as it stands in the body
 )
 
-// attribute is one attribute of a start tag; the value still has its entities.
-type attribute struct{ name, value []byte }
+// attribute is one attribute of a start tag; the value still has its entities,
+// unless it is plain.
+type attribute struct {
+	name, value []byte
+	plain       bool
+}
+
+// text is the value with its entities replaced.
+func (a *attribute) text() string {
+	if a.plain {
+		return unsafe.String(unsafe.SliceData(a.value), len(a.value))
+	}
+	return plainText(a.value, false)
+}
 
 // A scanner reads XML, one token at a call. It checks that tags match,
 // attributes are unique and entities are known, and refuses document types

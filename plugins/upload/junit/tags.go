@@ -1,6 +1,9 @@
 package junit
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 func (s *scanner) startTag() token {
 	name := s.nameAt(s.i + 1)
@@ -69,24 +72,52 @@ func (s *scanner) attribute() bool {
 		return false
 	}
 	start := s.i + 1
-	length := bytes.IndexByte(s.b[start:], s.b[s.i])
-	if length < 0 {
-		s.fail(len(s.b), "")
+	end, plain := s.value(start, s.b[s.i])
+	if end < 0 {
 		return false
 	}
-	value := s.b[start : start+length]
-	if bad := bytes.IndexByte(value, '<'); bad >= 0 {
-		s.fail(start+bad, "< must not stand in an attribute")
-		return false
-	}
-	if bad := badEntity(value); bad >= 0 {
-		s.fail(start+bad, "this entity is not known")
-		return false
-	}
-	s.i = start + length + 1
-	s.attributes = append(s.attributes, attribute{name, value})
+	s.i = end + 1
+	s.attributes = append(s.attributes, attribute{name, s.b[start:end], plain})
 	return true
 }
+
+// value returns where the quote closes the value that begins at start, and
+// whether nothing in it needs to be replaced.
+func (s *scanner) value(start int, quote byte) (end int, plain bool) {
+	plain = true
+	for i := start; i < len(s.b); i++ {
+		c := s.b[i]
+		if attributeText[c] {
+			continue
+		}
+		switch c {
+		case quote:
+			return i, plain
+		case '"', '\'':
+		case '<':
+			s.fail(i, "< must not stand in an attribute")
+			return -1, false
+		case '&':
+			plain = false
+			if _, size := entity(s.b[i:]); size == 0 {
+				s.fail(i, "this entity is not known")
+				return -1, false
+			}
+		default:
+			plain = false
+		}
+	}
+	s.fail(len(s.b), "")
+	return -1, false
+}
+
+// attributeText are the bytes of a value that need no second look.
+var attributeText = func() (text [256]bool) {
+	for c := range byte(utf8.RuneSelf) {
+		text[c] = plainByte(c, false) && c != '"' && c != '\'' && c != '<'
+	}
+	return text
+}()
 
 func (s *scanner) endTag() token {
 	name := s.nameAt(s.i + 2)

@@ -56,13 +56,14 @@ func told(e *testengine.Execution) string {
 	if e.FailureReason != "" {
 		line += ": " + e.FailureReason
 	}
+	parts := []string{line}
 	for _, tag := range e.Tags {
-		line += " #" + tag.Key + "=" + tag.Value
+		parts = append(parts, "#"+tag.Key+"="+tag.Value)
 	}
 	if e.SuiteError {
-		line += " (suite error)"
+		parts = append(parts, "(suite error)")
 	}
-	return line
+	return strings.Join(parts, " ")
 }
 
 func lines(result assemble.Result) (all []string) {

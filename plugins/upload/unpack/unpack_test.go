@@ -107,8 +107,14 @@ func TestEncodingsAreNamedAsInHTTP(t *testing.T) {
 		want  Encoding
 		known bool
 	}{
-		{"", None, true}, {"identity", None, true}, {"GZIP", Gzip, true}, {" x-gzip ", Gzip, true},
-		{"zstd", Zstd, true}, {"deflate", Deflate, true}, {"br", None, false}, {"gzip, gzip", None, false},
+		{"", None, true},
+		{"identity", None, true},
+		{"GZIP", Gzip, true},
+		{" x-gzip ", Gzip, true},
+		{"zstd", Zstd, true},
+		{"deflate", Deflate, true},
+		{"br", None, false},
+		{"gzip, gzip", None, false},
 	}
 	for _, test := range tests {
 		encoding, known := Named(test.word)

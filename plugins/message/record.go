@@ -71,11 +71,18 @@ var recordMeta = map[string]bool{
 // the record adds its place in the log.
 func FromRecord(r *testengine.Record) *service.Message {
 	m := service.NewMessage(nil)
+	PutRecord(m, r)
+	return m
+}
+
+// PutRecord makes the message carry a decoded record; its other metadata stays.
+func PutRecord(m *service.Message, r *testengine.Record) {
 	if r.Value != nil {
 		Set(m, r.Kind, r.Value)
 	} else {
 		m.SetBytes(r.Body)
 		m.MetaSetMut(testengine.MetaKind, string(r.Kind))
+		logFacts(m, r)
 	}
 	m.MetaSetMut(testengine.MetaOrg, r.Org)
 	m.MetaSetMut(testengine.MetaSuite, r.Suite)
@@ -90,15 +97,14 @@ func FromRecord(r *testengine.Record) *service.Message {
 	case *testengine.Run:
 		m.MetaSetMut(testengine.MetaRunKey, v.RunKey)
 		m.MetaSetMut(testengine.MetaBranch, v.Branch)
-	case nil:
-		logFacts(m, r)
 	}
-	return m
 }
 
 func logFacts(m *service.Message, r *testengine.Record) {
 	for _, pair := range r.Meta {
-		m.MetaSetMut(pair.Key, pair.Value)
+		if !recordMeta[pair.Key] { // A writer that is not ours must not say where a record comes from.
+			m.MetaSetMut(pair.Key, pair.Value)
+		}
 	}
 	m.MetaSetMut(testengine.MetaReceivedAt, r.ReceivedAt)
 	for _, fact := range [...]testengine.Tag{

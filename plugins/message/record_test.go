@@ -39,7 +39,7 @@ func TestAMessageBecomesARecordAndBack(t *testing.T) {
 			m.MetaSetMut(testengine.MetaOffset, int64(4))
 			again, err := ToRecord(m)
 			require.NoError(t, err)
-			require.Equal(t, len(r.Body), len(again.Body))
+			require.Len(t, again.Body, len(r.Body))
 			if len(r.Body) == 0 {
 				again.Body = r.Body
 			}
@@ -52,6 +52,22 @@ func TestAMessageBecomesARecordAndBack(t *testing.T) {
 func TestAMessageThatIsNotOursIsNoRecord(t *testing.T) {
 	_, err := ToRecord(service.NewMessage([]byte("{}")))
 	require.ErrorContains(t, err, "none of ours")
+}
+
+func TestARecordCannotSayWhereItComesFrom(t *testing.T) {
+	m := FromRecord(&testengine.Record{Kind: testengine.KindTick, Org: "acme", Meta: []testengine.Tag{
+		{Key: testengine.MetaOffset, Value: "7"},
+		{Key: testengine.MetaOrg, Value: "other"},
+		{Key: testengine.MetaKind, Value: "block"},
+		{Key: testengine.MetaSilent, Value: "true"},
+		{Key: "door", Value: "eu-1"},
+	}})
+	_, placed := Position(m)
+	require.False(t, placed)
+	require.Equal(t, "acme", Text(m, testengine.MetaOrg))
+	require.Equal(t, testengine.KindTick, Kind(m))
+	require.False(t, Silent(m))
+	require.Equal(t, "eu-1", Text(m, "door"))
 }
 
 func TestABlocksFactsAreMetadata(t *testing.T) {

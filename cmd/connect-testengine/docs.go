@@ -11,6 +11,8 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 )
 
 //go:embed docs.tmpl
@@ -33,6 +35,7 @@ var capabilities = []capability{
 	{"duckdb", []component{{"resource", "duckdb_database"}, {"output", "duckdb"}}},
 	{"enrich", []component{{"processor", "execution_enrich"}}},
 	{"flaky", []component{{"processor", "flaky_detect"}}},
+	{"schema", []component{{"resource", "testengine_schemas"}, {"processor", "record_encode"}, {"processor", "record_decode"}}},
 	{"simulate", []component{{"input", "ci_simulator"}, {"input", "upload_history"}, {"output", "ndjson_file"}}},
 	{"stream", []component{{"buffer", "upload_log"}, {"input", "upload_log"}, {"resource", "testengine_state"},
 		{"resource", "kafka_transaction"}, {"input", "kafka_stateful"}, {"output", "kafka_blocks"}}},
@@ -44,10 +47,11 @@ var capabilities = []capability{
 func docsCommand() *ucli.Command {
 	return &ucli.Command{
 		Name:   "docs",
-		Usage:  "Write plugins/<capability>/README.md from the specs of the components.",
+		Usage:  "Write plugins/<capability>/README.md from the specs of the components, and config/schemas.",
 		Hidden: true,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "out", Value: "plugins", Usage: "The folder that holds the capabilities."},
+			&ucli.StringFlag{Name: "schemas", Value: "config/schemas", Usage: "The folder for the schemas of topics' records."},
 			&ucli.BoolFlag{Name: "check", Usage: "Write nothing; fail when a page is not what would be written."},
 		},
 		Action: func(c *ucli.Context) error {
@@ -60,9 +64,24 @@ func docsCommand() *ucli.Command {
 					return err
 				}
 			}
-			return nil
+			return writeSchemas(c.String("schemas"), c.Bool("check"))
 		},
 	}
+}
+
+// writeSchemas copies the embedded schemas to where people look for them.
+func writeSchemas(folder string, check bool) error {
+	if !check {
+		if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // public documents
+			return err
+		}
+	}
+	for _, record := range avro.Records() {
+		if err := writeOrCheck(filepath.Join(folder, record.String()+".avsc"), []byte(record.Current().Text), check); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeOrCheck(path string, page []byte, check bool) error {

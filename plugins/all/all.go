@@ -9,6 +9,7 @@ import (
 	_ "github.com/connect-testengine/connect-testengine/plugins/duckdb"
 	_ "github.com/connect-testengine/connect-testengine/plugins/enrich"
 	_ "github.com/connect-testengine/connect-testengine/plugins/flaky"
+	_ "github.com/connect-testengine/connect-testengine/plugins/schema"
 	_ "github.com/connect-testengine/connect-testengine/plugins/simulate"
 	_ "github.com/connect-testengine/connect-testengine/plugins/stream"
 	_ "github.com/connect-testengine/connect-testengine/plugins/upload"

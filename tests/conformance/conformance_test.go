@@ -12,6 +12,7 @@ import (
 	_ "github.com/redpanda-data/benthos/v4/public/components/io"
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 	"github.com/redpanda-data/benthos/v4/public/service"
+	_ "github.com/redpanda-data/connect/v4/public/components/kafka"
 
 	_ "github.com/connect-testengine/connect-testengine/plugins/all"
 )
@@ -20,11 +21,11 @@ import (
 var ours = map[string][]string{
 	"input":     {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history"},
 	"buffer":    {"upload_log"},
-	"processor": {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect"},
+	"processor": {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode"},
 	"output":    {"duckdb", "ndjson_file"},
 }
 
-var resources = []string{"http_listener", "testengine_state", "duckdb_database"}
+var resources = []string{"http_listener", "testengine_state", "duckdb_database", "testengine_schemas"}
 
 func view(t *testing.T, kind, name string) *service.ConfigView {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -92,7 +93,7 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 		"no frame":                  {[]byte(`{"org":"acme"}`), testengine.ErrCorruptRecord},
 		"a frame and nothing in it": {tick[:5], testengine.ErrCorruptRecord},
 		"a record cut short":        {tick[:len(tick)-1], testengine.ErrCorruptRecord},
-		"a record and more":         {append(tick[:len(tick):len(tick)], 0), testengine.ErrCorruptRecord},
+		"a record and more":         {append(slices.Clip(tick), 0), testengine.ErrCorruptRecord},
 		"an id nobody knows":        {[]byte{0, 0, 0, 0, 9, 1, 2}, testengine.ErrUnknownSchema},
 	} {
 		t.Run(name, func(t *testing.T) {

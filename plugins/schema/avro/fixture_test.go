@@ -3,6 +3,7 @@ package avro
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -20,9 +21,9 @@ func (r random) text() string {
 	case 1:
 		return strings.Repeat("long ", r.IntN(60))
 	case 2:
-		return "ünï \x00 " + fmt.Sprint(r.Uint64())
+		return "ünï \x00 " + strconv.FormatUint(r.Uint64(), 10)
 	}
-	return fmt.Sprint(r.IntN(10))
+	return strconv.Itoa(r.IntN(10))
 }
 
 func (r random) json() testengine.RawJSON {
@@ -169,7 +170,9 @@ func (r random) report() *testengine.UploadReport {
 
 // record makes a record of each kind in turn.
 func (r random) record(n int) *testengine.Record {
-	switch Record(n % int(recordCount)) {
+	switch Record(n % recordCount) {
+	case RecordUpload:
+		return r.upload()
 	case RecordBlock:
 		v := r.block()
 		return &testengine.Record{Kind: testengine.KindBlock, Org: v.Upload.Org, Suite: v.Upload.Suite, Value: v}
@@ -183,7 +186,7 @@ func (r random) record(n int) *testengine.Record {
 		v := r.report()
 		return &testengine.Record{Kind: testengine.KindUploadReport, Org: v.Org, Suite: v.Suite, Value: v}
 	}
-	return r.upload()
+	panic("there is no such record")
 }
 
 // typical is a block as an RSpec suite gives it: a few tests a scope, a few scopes a file, 1 % failed.

@@ -20,8 +20,9 @@ const (
 	RecordVerdict
 	RecordRun
 	RecordUploadReport
-	recordCount
 )
+
+const recordCount = 5
 
 // names are those of files and of subjects, fullNames those inside the schemas.
 var (

@@ -1,0 +1,181 @@
+// Package schema writes and reads the records of our topics as Avro: the
+// resource testengine_schemas, which knows their schemas with or without a
+// Schema Registry, and the processors record_encode and record_decode for
+// streams that use other inputs and outputs than ours.
+package schema
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
+)
+
+const (
+	resourceType = "testengine_schemas"
+
+	sfURL           = "url"
+	sfTopics        = "topics"
+	sfSubjectPrefix = "subject_prefix"
+	sfRegister      = "register"
+	sfCompatibility = "compatibility"
+	sfTimeout       = "timeout"
+	sfRetryUnknown  = "retry_unknown"
+	sfBasicAuth     = "basic_auth"
+	sfUsername      = "username"
+	sfPassword      = "password"
+	sfTLS           = "tls"
+)
+
+// topics are the names that our pipelines give the topics.
+var topics = map[avro.Record]string{
+	avro.RecordUpload: "uploads", avro.RecordBlock: "executions", avro.RecordVerdict: "verdicts",
+	avro.RecordRun: "runs", avro.RecordUploadReport: "upload_reports",
+}
+
+func init() {
+	err := service.GlobalEnvironment().RegisterCustomResource(resourceType, schemasSpec(),
+		func(conf *service.ParsedConfig, res *service.Resources) (any, error) {
+			config, err := schemasFromParsed(conf)
+			if err != nil {
+				return nil, err
+			}
+			return newSchemas(config, res)
+		})
+	if err != nil {
+		panic(err)
+	}
+}
+
+func schemasSpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Version("0.2.0").
+		Categories("Integration").
+		Summary("The Avro schemas of our topics' records, with or without a Schema Registry.").
+		Description(`Records carry Confluent's frame (a byte 0 and the schema's id). The schemas lie in `+"`config/schemas`"+`, described field by field.
+
+Without a `+"`url`"+` the ids are built in: 0x7e57, the record's number (1 upload, 2 block, 3 verdict, 4 run, 5 upload report) and the schema's version, such as 0x7e570201 for the first version of a block. Readers have to be brought to a new version before writers then, because there is nowhere to look a newer schema up.
+
+With a registry, whoever writes registers its schemas before its first record. A schema that an older reader could not read, or that could not read what is there, is refused with one sentence: it is compared in both directions with every version of its subject, and the registry is asked as well. The ids of other writers are looked up once and kept; records of another version are read by Avro's schema resolution. Built-in ids are always read, so a topic may change over to a registry.
+
+A record whose schema nobody knows, or that its schema does not explain, is the record's fault: inputs send it to the dead letters. A registry that is away is not: it is asked again.
+
+Metrics: `+"`testengine_schema_registry_requests_total{request,result}`"+` (requests register, fetch; results done, failed).`).
+		Fields(schemasFields()...).
+		Example("A registry of one's own", "Every pipeline that writes or reads topics names the resource by its label.", `
+testengine_schemas:
+  - label: schemas
+    url: https://registry.example.com
+    basic_auth:
+      username: testengine
+      password: ${REGISTRY_PASSWORD}
+
+pipeline:
+  processors:
+    - record_encode:
+        schemas: schemas
+`)
+}
+
+func schemasFields() []*service.ConfigField {
+	perRecord := make([]*service.ConfigField, 0, len(topics))
+	for _, record := range avro.Records() {
+		perRecord = append(perRecord, service.NewStringField(record.String()).Default(topics[record]).
+			Description("The topic that records of this schema are written to."))
+	}
+	return []*service.ConfigField{
+		service.NewStringField(sfURL).Default("").
+			Description("The registry, under whose address Confluent's API lies. Empty means built-in ids.").
+			Example("http://localhost:8081").Example("https://registry.example.com/apis/ccompat/v7"),
+		service.NewObjectField(sfTopics, perRecord...).
+			Description("The topics' names: a schema's subject is its topic's name and `-value`.").Advanced(),
+		service.NewStringField(sfSubjectPrefix).Default("").
+			Description("When set, subjects are this prefix, `-` and the record's name (`upload`, `block`, `verdict`, `run`, `upload_report`), whatever the topics are called.").
+			Example("testengine").Advanced(),
+		service.NewBoolField(sfRegister).Default(true).
+			Description("Register schemas that the registry has not got. With `false` somebody else does, and a writer whose schema is not there refuses to write.").Advanced(),
+		service.NewStringEnumField(sfCompatibility, "NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE", "").
+			Default("FULL_TRANSITIVE").
+			Description("The rule that the registry is told for a subject that this process is the first to write to; it binds other writers. Empty leaves the registry's own. This process compares in both directions whatever the rule is.").Advanced(),
+		service.NewDurationField(sfTimeout).Default("5s").
+			Description("How long one request to the registry may take."),
+		service.NewDurationField(sfRetryUnknown).Default("1m").
+			Description("How long an id that the registry does not know is taken as unknown before the registry is asked again.").Advanced(),
+		service.NewObjectField(sfBasicAuth,
+			service.NewStringField(sfUsername).Default("").Description("The name that the registry knows us by. Empty means no authentication."),
+			service.NewStringField(sfPassword).Default("").Secret().Description("The password that goes with it."),
+		).Description("Basic authentication at the registry."),
+		service.NewTLSToggledField(sfTLS).
+			Description("TLS towards the registry."),
+	}
+}
+
+type schemasConfig struct {
+	url           string
+	subjects      map[avro.Record]string
+	register      bool
+	compatibility string
+	timeout       time.Duration
+	retryUnknown  time.Duration
+	username      string
+	password      string
+	tls           *tls.Config
+}
+
+func schemasFromParsed(conf *service.ParsedConfig) (c schemasConfig, err error) {
+	if c.url, err = conf.FieldString(sfURL); err != nil {
+		return c, err
+	}
+	if c.url != "" && !strings.HasPrefix(c.url, "http://") && !strings.HasPrefix(c.url, "https://") {
+		return c, fmt.Errorf("reading %s: %q begins with neither http:// nor https://", sfURL, c.url)
+	}
+	if c.subjects, err = subjectsFromParsed(conf); err != nil {
+		return c, err
+	}
+	if c.register, err = conf.FieldBool(sfRegister); err != nil {
+		return c, err
+	}
+	if c.compatibility, err = conf.FieldString(sfCompatibility); err != nil {
+		return c, err
+	}
+	if c.timeout, err = conf.FieldDuration(sfTimeout); err != nil {
+		return c, err
+	}
+	if c.retryUnknown, err = conf.FieldDuration(sfRetryUnknown); err != nil {
+		return c, err
+	}
+	if c.username, err = conf.FieldString(sfBasicAuth, sfUsername); err != nil {
+		return c, err
+	}
+	if c.password, err = conf.FieldString(sfBasicAuth, sfPassword); err != nil {
+		return c, err
+	}
+	config, enabled, err := conf.FieldTLSToggled(sfTLS)
+	if enabled {
+		c.tls = config
+	}
+	return c, err
+}
+
+func subjectsFromParsed(conf *service.ParsedConfig) (map[avro.Record]string, error) {
+	prefix, err := conf.FieldString(sfSubjectPrefix)
+	if err != nil {
+		return nil, err
+	}
+	subjects := make(map[avro.Record]string, len(topics))
+	for _, record := range avro.Records() {
+		topic, err := conf.FieldString(sfTopics, record.String())
+		if err != nil {
+			return nil, err
+		}
+		subjects[record] = topic + "-value"
+		if prefix != "" {
+			subjects[record] = prefix + "-" + record.String()
+		}
+	}
+	return subjects, nil
+}

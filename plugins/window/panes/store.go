@@ -1,0 +1,371 @@
+package panes
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/window/sketch"
+)
+
+// Table is what is needed of a *state.Table.
+type Table interface {
+	Cell(key uint64) (cell uint64, ok bool)
+	SetCell(key, cell uint64)
+	Value(key uint64) []byte
+	SetValue(key uint64, value []byte)
+	Delete(key uint64)
+	Range(yield func(key, cell uint64, value []byte) bool)
+	SetTimer(id uint64, due int64)
+	CancelTimer(id uint64)
+	Due(time int64) (id uint64, due int64, ok bool)
+}
+
+// The first byte of a value.
+const (
+	valuePiece   = 1 // of a slice or session: start, key, words, tails of sketches
+	valueBase    = 2 // of a sketch
+	valueSession = 3 // the sessions of a key
+)
+
+var errValue = errors.New("a window of the state does not parse")
+
+// pieces are the slices and sessions that are near, decoded. One that was
+// changed is written once, at the end of its record. They lie in a few arrays
+// which are dropped as a whole when they are many: everything is in the table.
+type pieces struct {
+	table  Table
+	layout layout
+	hot    int
+
+	index map[uint64]int32
+	all   []piece
+	dirty []int32
+	keys  []byte
+	// The contents of piece i stand at i times their number.
+	words     []float64
+	quantiles []sketch.Quantiles
+	distincts []sketch.Distinct
+	folded    []int32 // pieces with a new base
+
+	value []byte // scratch
+}
+
+type piece struct {
+	id    uint64
+	start int64
+	// at and n are the place of the key.
+	at, n  int
+	dirty  bool
+	folded uint64 // bit i: the base of sketch i is to be written
+}
+
+func newPieces(table Table, l layout, hot int) pieces {
+	return pieces{table: table, layout: l, hot: hot, index: make(map[uint64]int32)}
+}
+
+func (p *pieces) key(i int32) []byte {
+	one := &p.all[i]
+	return p.keys[one.at : one.at+one.n]
+}
+
+func (p *pieces) contents(i int32) contents {
+	l, n := &p.layout, int(i)
+	return contents{
+		words:     p.words[n*l.words : (n+1)*l.words],
+		quantiles: p.quantiles[n*l.quantiles : (n+1)*l.quantiles],
+		distincts: p.distincts[n*l.distincts : (n+1)*l.distincts],
+	}
+}
+
+// trim writes and drops everything when there is too much of it. Numbers of
+// pieces do not survive it.
+func (p *pieces) trim() error {
+	if len(p.all) < p.hot {
+		return nil
+	}
+	if err := p.write(); err != nil {
+		return err
+	}
+	p.forget()
+	return nil
+}
+
+// forget drops what is decoded.
+func (p *pieces) forget() {
+	clear(p.index)
+	clear(p.quantiles)
+	clear(p.distincts)
+	p.all, p.dirty, p.keys, p.folded = p.all[:0], p.dirty[:0], p.keys[:0], p.folded[:0]
+	p.words, p.quantiles, p.distincts = p.words[:0], p.quantiles[:0], p.distincts[:0]
+}
+
+// find returns the piece of that id; ok is false when there is none.
+func (p *pieces) find(id uint64) (i int32, ok bool, err error) {
+	if i, ok := p.index[id]; ok {
+		return i, true, nil
+	}
+	value := p.table.Value(id)
+	if value == nil {
+		return 0, false, nil
+	}
+	i = p.room(id)
+	if err := p.decode(i, value); err != nil {
+		return 0, false, fmt.Errorf("reading window %x: %w", id, err)
+	}
+	return i, true, nil
+}
+
+// create makes an empty piece, which is dirty.
+func (p *pieces) create(id uint64, start int64, key []byte) int32 {
+	i := p.room(id)
+	one := &p.all[i]
+	one.start, one.at, one.n = start, len(p.keys), len(key)
+	p.keys = append(p.keys, key...)
+	p.layout.empty(p.contents(i).words)
+	p.touch(i)
+	return i
+}
+
+func (p *pieces) room(id uint64) int32 {
+	i := int32(len(p.all))
+	p.all = append(p.all, piece{id: id})
+	p.words = append(p.words, make([]float64, p.layout.words)...)
+	p.quantiles = append(p.quantiles, make([]sketch.Quantiles, p.layout.quantiles)...)
+	p.distincts = append(p.distincts, make([]sketch.Distinct, p.layout.distincts)...)
+	p.index[id] = i
+	return i
+}
+
+func (p *pieces) touch(i int32) {
+	if one := &p.all[i]; !one.dirty {
+		one.dirty = true
+		p.dirty = append(p.dirty, i)
+	}
+}
+
+// remove deletes a piece and the bases of its sketches.
+func (p *pieces) remove(id uint64) {
+	if i, ok := p.index[id]; ok {
+		p.all[i].id, p.all[i].folded = 0, 0
+		delete(p.index, id)
+	}
+	p.table.Delete(id)
+	for n := range p.layout.quantiles + p.layout.distincts {
+		p.table.Delete(baseID(id, n))
+	}
+}
+
+// baseID is the key of sketch n of a piece: quantiles first, then distinct counts.
+func baseID(id uint64, n int) uint64 { return testengine.HashUint(id, uint64(n)+1) }
+
+// write puts what was changed into the table.
+func (p *pieces) write() error {
+	for _, i := range p.dirty {
+		one := &p.all[i]
+		one.dirty = false
+		if one.id == 0 {
+			continue
+		}
+		p.value = p.encode(p.value[:0], i)
+		p.table.SetValue(one.id, p.value)
+		if one.folded != 0 {
+			if err := p.writeBases(i); err != nil {
+				return err
+			}
+		}
+	}
+	p.dirty = p.dirty[:0]
+	return nil
+}
+
+func (p *pieces) writeBases(i int32) (err error) {
+	one, c := &p.all[i], p.contents(i)
+	for folded := one.folded; folded != 0; folded &= folded - 1 {
+		n := bits.TrailingZeros64(folded)
+		p.value = append(p.value[:0], valueBase)
+		if n < p.layout.quantiles {
+			p.value = c.quantiles[n].AppendBase(p.value)
+		} else if p.value, err = c.distincts[n-p.layout.quantiles].AppendBase(p.value); err != nil {
+			return err
+		}
+		p.table.SetValue(baseID(one.id, n), p.value)
+	}
+	one.folded = 0
+	return nil
+}
+
+func (p *pieces) encode(b []byte, i int32) []byte {
+	c := p.contents(i)
+	b = append(b, valuePiece)
+	b = binary.AppendUvarint(b, uint64(p.all[i].start))
+	b = binary.AppendUvarint(b, uint64(p.all[i].n))
+	b = append(b, p.key(i)...)
+	for _, word := range c.words {
+		// Turned round, whole numbers are short.
+		b = binary.AppendUvarint(b, bits.ReverseBytes64(math.Float64bits(word)))
+	}
+	for n := range c.quantiles {
+		b = c.quantiles[n].AppendTail(b)
+	}
+	for n := range c.distincts {
+		b = c.distincts[n].AppendTail(b)
+	}
+	return b
+}
+
+// startOf reads the start out of a piece's value.
+func startOf(value []byte) (start int64, rest []byte, err error) {
+	number, used := binary.Uvarint(value[1:])
+	if used <= 0 || number > math.MaxInt64 {
+		return 0, nil, errValue
+	}
+	return int64(number), value[1+used:], nil
+}
+
+func (p *pieces) decode(i int32, value []byte) (err error) {
+	one, c := &p.all[i], p.contents(i)
+	if len(value) == 0 || value[0] != valuePiece {
+		return errValue
+	}
+	if one.start, value, err = startOf(value); err != nil {
+		return err
+	}
+	n, used := binary.Uvarint(value)
+	if used <= 0 || n > uint64(len(value)-used) {
+		return errValue
+	}
+	one.at, one.n = len(p.keys), int(n)
+	p.keys = append(p.keys, value[used:used+one.n]...)
+	value = value[used+one.n:]
+	for w := range c.words {
+		word, used := binary.Uvarint(value)
+		if used <= 0 {
+			return errValue
+		}
+		c.words[w], value = math.Float64frombits(bits.ReverseBytes64(word)), value[used:]
+	}
+	for n := range c.quantiles {
+		if value, err = c.quantiles[n].ReadTail(value); err != nil {
+			return err
+		}
+	}
+	for n := range c.distincts {
+		if value, err = c.distincts[n].ReadTail(value); err != nil {
+			return err
+		}
+	}
+	if len(value) > 0 {
+		return errValue
+	}
+	return nil
+}
+
+// load reads the bases of a piece's sketches.
+func (p *pieces) load(i int32) error {
+	c := p.contents(i)
+	for n := range c.quantiles {
+		if err := p.loadQuantiles(i, &c.quantiles[n], n); err != nil {
+			return err
+		}
+	}
+	for n := range c.distincts {
+		if err := p.loadDistinct(i, &c.distincts[n], p.layout.quantiles+n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pieces) loadQuantiles(i int32, q *sketch.Quantiles, n int) error {
+	if !q.Unloaded() {
+		return nil
+	}
+	base, err := p.base(i, n)
+	if err != nil {
+		return err
+	}
+	return q.LoadBase(base)
+}
+
+func (p *pieces) loadDistinct(i int32, d *sketch.Distinct, n int) error {
+	if !d.Unloaded() {
+		return nil
+	}
+	base, err := p.base(i, n)
+	if err != nil {
+		return err
+	}
+	return d.LoadBase(base)
+}
+
+func (p *pieces) base(i int32, n int) ([]byte, error) {
+	value := p.table.Value(baseID(p.all[i].id, n))
+	if len(value) == 0 || value[0] != valueBase {
+		return nil, fmt.Errorf("reading sketch %d of window %x: %w", n, p.all[i].id, errValue)
+	}
+	return value[1:], nil
+}
+
+// add takes an event into a piece.
+func (p *pieces) add(i int32, inputs []Input, scale sketch.Scale, precision uint8) error {
+	c := p.contents(i)
+	p.layout.add(c.words, inputs)
+	p.touch(i)
+	if p.layout.quantiles+p.layout.distincts == 0 {
+		return nil
+	}
+	for a := range p.layout.aggregates {
+		place := &p.layout.aggregates[a]
+		if !inputs[a].Present {
+			continue
+		}
+		switch place.Function {
+		case Percentiles:
+			q := &c.quantiles[place.at]
+			if q.Full() {
+				if err := p.loadQuantiles(i, q, place.at); err != nil {
+					return err
+				}
+			}
+			if q.Add(scale, inputs[a].Number) {
+				p.all[i].folded |= 1 << place.at
+			}
+		case Distinct:
+			d, n := &c.distincts[place.at], p.layout.quantiles+place.at
+			if d.Full() {
+				if err := p.loadDistinct(i, d, n); err != nil {
+					return err
+				}
+			}
+			if _, folded := d.Add(precision, inputs[a].Hash); folded {
+				p.all[i].folded |= 1 << n
+			}
+		default: // The others are words.
+		}
+	}
+	return nil
+}
+
+// merge takes the contents of another piece, whose bases are loaded like its own.
+func (p *pieces) merge(to, from int32, precision uint8) error {
+	c := p.contents(to)
+	if err := p.layout.merge(c, p.contents(from), precision); err != nil {
+		return fmt.Errorf("merging sessions: %w", err)
+	}
+	p.touch(to)
+	for n := range c.quantiles {
+		if c.quantiles[n].Folded() {
+			p.all[to].folded |= 1 << n
+		}
+	}
+	for n := range c.distincts {
+		if c.distincts[n].Folded() {
+			p.all[to].folded |= 1 << (p.layout.quantiles + n)
+		}
+	}
+	return nil
+}

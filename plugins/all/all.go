@@ -14,4 +14,5 @@ import (
 	_ "github.com/connect-testengine/connect-testengine/plugins/stream"
 	_ "github.com/connect-testengine/connect-testengine/plugins/upload"
 	_ "github.com/connect-testengine/connect-testengine/plugins/webhook"
+	_ "github.com/connect-testengine/connect-testengine/plugins/window"
 )

@@ -20,6 +20,14 @@ const (
 	KindVerdict Kind = "verdict"
 	// KindChange is a *Change: somebody changed what detection depends on.
 	KindChange Kind = "change"
+	// KindWindow is what a window of event time says, as JSON (window_aggregate).
+	KindWindow Kind = "window"
+	// KindLate is events that came after their windows took no more.
+	KindLate Kind = "late"
+	// KindRejected is events that cannot be aggregated; metadata `reason` says why.
+	KindRejected Kind = "rejected"
+	// KindApplied stands for a record of which nothing else is left: an empty object.
+	KindApplied Kind = "applied"
 	// KindTick only moves time: an empty object.
 	KindTick Kind = "tick"
 )

@@ -32,7 +32,7 @@ func NewBlock(fields *Fields) *Block {
 	return b
 }
 
-// UploadFields and ExecutionFields name the facts that are no tags.
+// uploadFields and executionFields are the facts that are no tags.
 var uploadFields = map[string]func(*testengine.Upload) Value{
 	"org":               func(u *testengine.Upload) Value { return textual(u.Org) },
 	"suite":             func(u *testengine.Upload) Value { return textual(u.Suite) },

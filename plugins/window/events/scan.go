@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -180,7 +181,7 @@ func (s *Scanner) value() (Value, error) {
 	case c == '"':
 		text, err := s.text()
 		return Value{Kind: Text, Text: text}, err
-	case c == '-' || c >= '0' && c <= '9':
+	case c >= '0' && c <= '9', c == '-' && !bytes.HasPrefix(s.data[s.at:], []byte("-I")):
 		return s.number()
 	case c == '{' || c == '[':
 		return Value{Kind: Nested}, s.skip()
@@ -201,6 +202,10 @@ var words = []struct {
 	{[]byte("null"), Value{Kind: Null}},
 	{[]byte("true"), Value{Kind: Bool, Text: "true", Number: 1}},
 	{[]byte("false"), Value{Kind: Bool, Text: "false"}},
+	// No JSON, but what some encoders write; it can be refused by name then.
+	{[]byte("NaN"), Value{Kind: Number, Text: "NaN", Number: math.NaN()}},
+	{[]byte("Infinity"), Value{Kind: Number, Text: "Infinity", Number: math.Inf(1)}},
+	{[]byte("-Infinity"), Value{Kind: Number, Text: "-Infinity", Number: math.Inf(-1)}},
 }
 
 // text reads a string. Without an escape it is a view of the message.

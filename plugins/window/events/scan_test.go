@@ -31,7 +31,7 @@ func read(t testing.TB, data string, paths ...string) (rows []string, err error)
 		if raw == nil {
 			return rows, nil
 		}
-		require.True(t, json.Valid(raw), "%s", raw)
+		require.True(t, json.Valid(raw) || bytes.ContainsAny(raw, "NI"), "%s", raw)
 		var row []string
 		for _, v := range s.Values {
 			row = append(row, fmt.Sprintf("%s %s", v.Kind, v.AppendText(nil)))
@@ -61,7 +61,8 @@ func TestEventsOfAMessage(t *testing.T) {
 		"of a name that comes twice the last": {`{"a":1,"a":2}`, []string{"a"}, []string{"a number 2"}, ""},
 		"numbers":                             {`{"a":-0.5,"b":1e3,"c":12345678901234567890}`, []string{"a", "b", "c"}, []string{"a number -0.5, a number 1e3, a number 12345678901234567890"}, ""},
 		"what is no object":                   {`[1,"x",{"a":1},[2]]`, []string{"a"}, []string{"no object: 1", `no object: "x"`, "a number 1", "no object: [2]"}, ""},
-		"NaN is no JSON":                      {`[{"a":1},{"a":NaN}]`, []string{"a"}, []string{"a number 1", `rest: {"a":NaN}]`}, "byte 14"},
+		"what is no number though written so": {`[{"a":NaN},{"a":-Infinity},{"a":Infinity}]`, []string{"a"}, []string{"a number NaN", "a number -Infinity", "a number Infinity"}, ""},
+		"a word that is none":                 {`[{"a":1},{"a":Nan}]`, []string{"a"}, []string{"a number 1", `rest: {"a":Nan}]`}, "byte 14"},
 		"a torn array":                        {`[{"a":1},`, []string{"a"}, []string{"a number 1", "rest: "}, "byte 9"},
 		"an array that is not closed":         {`[{"a":1}`, []string{"a"}, []string{"a number 1", "rest: "}, "byte 8"},
 		"a comma too many":                    {`[{"a":1},]`, []string{"a"}, []string{"a number 1", "rest: ]"}, "byte 9"},
@@ -138,7 +139,7 @@ func FuzzScanner(f *testing.F) {
 				return
 			}
 			if err != nil || !valid {
-				continue
+				continue // JSON has no NaN, so that valid events hold none.
 			}
 			var want struct {
 				A any             `json:"a"`

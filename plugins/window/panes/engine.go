@@ -2,8 +2,10 @@ package panes
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/window/sketch"
@@ -34,11 +36,12 @@ type Engine struct {
 	pieces   pieces
 	writer   writer
 	scale    sketch.Scale
-	seed     uint64
 	windows  windows
 
 	// clock is the greatest event time or tick, next what it becomes when the message was applied.
 	clock, next int64
+	// broken is why nothing more can be written.
+	broken      error
 	count       int // pieces in the table
 	corrections []correction
 	panes       []Pane
@@ -68,22 +71,18 @@ type correction struct {
 // clockCell is a key of the table that no hash of a window is likely to have.
 const clockCell = 0x636c6f636b000001
 
-// New makes the engine of a lane. seed tells the lane's panes from those of
-// other lanes: it is part of their ids. The settings have been checked.
-func New(table Table, settings *Settings, seed uint64) (*Engine, error) {
+// New makes the engine of a lane. The settings have been checked.
+func New(table Table, settings *Settings) (*Engine, error) {
 	scale, err := sketch.NewScale(settings.RelativeError)
 	if err != nil {
 		return nil, err
 	}
 	l := layoutOf(settings.Aggregates)
-	e := &Engine{
-		settings: settings, table: table, pieces: newPieces(table, l, settings.Hot), scale: scale,
-		seed: testengine.Hash(seed, settings.Name),
-	}
+	e := &Engine{settings: settings, table: table, pieces: newPieces(table, l, settings.Hot), scale: scale}
 	if clock, ok := table.Cell(clockCell); ok {
 		e.clock, e.next = int64(clock), int64(clock)
 	}
-	e.writer = writer{settings: settings, layout: &e.pieces.layout, scale: scale, seed: e.seed}
+	e.writer = writer{settings: settings, layout: &e.pieces.layout, scale: scale}
 	e.merged = contents{words: make([]float64, l.words), quantiles: make([]sketch.Quantiles, l.quantiles), distincts: make([]sketch.Distinct, l.distincts)}
 	if settings.Kind == Session {
 		e.windows = newSessions(e)
@@ -107,6 +106,12 @@ func (e *Engine) restore() (err error) {
 	return err
 }
 
+// In says which partition the lane is. It is part of the panes' ids, so that what
+// two partitions say of one key is not taken for the same.
+func (e *Engine) In(partition int) {
+	e.writer.seed = testengine.HashUint(0, uint64(partition))
+}
+
 // Add takes an event of that key (AppendKeyPart) and time, with one input for
 // each aggregate. It changes the table only at Write.
 func (e *Engine) Add(key []byte, at int64, inputs []Input) (Outcome, error) {
@@ -120,7 +125,10 @@ func (e *Engine) Add(key []byte, at int64, inputs []Input) (Outcome, error) {
 	return outcome, err
 }
 
-func hashOf(key []byte) uint64 { return testengine.Hash(0, string(key)) }
+func hashOf(key []byte) uint64 { return testengine.Hash(0, view(key)) }
+
+// view reads bytes as text without a copy.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Tick moves the clock to a time at least, as an event of that time would.
 func (e *Engine) Tick(at int64) { e.next = max(e.next, at) }
@@ -135,6 +143,9 @@ func (e *Engine) Windows() int { return e.count }
 // then the clock moves and what has become due is fired in order of (due, key).
 // The panes are the caller's.
 func (e *Engine) Advance() ([]Pane, error) {
+	if e.broken != nil {
+		return nil, e.broken
+	}
 	slices.SortFunc(e.corrections, func(a, b correction) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.hash, b.hash))
 	})
@@ -156,10 +167,11 @@ func (e *Engine) Advance() ([]Pane, error) {
 	return panes, nil
 }
 
-// Write puts everything that was changed into the table: before the end of a record.
-func (e *Engine) Write() error {
+// Write puts everything that was changed into the table: before the end of a
+// record. What cannot be written is the next error of Advance.
+func (e *Engine) Write() {
 	e.windows.write()
-	return e.pieces.write()
+	e.broken = errors.Join(e.broken, e.pieces.write())
 }
 
 // pieceAt finds or makes the piece of a key that starts at that time.

@@ -205,7 +205,9 @@ func TestSettingsThatMakeNoSenseAreRefusedByName(t *testing.T) {
 		"no name":            func(s *Settings) { s.Aggregates = []Aggregate{{Function: Count}} },
 		"two of the name":    func(s *Settings) { s.Aggregates = append(s.Aggregates, s.Aggregates...) },
 		"unknown function":   func(s *Settings) { s.Aggregates = []Aggregate{{Name: "x", Function: "median"}} },
-		"percentile 101":     func(s *Settings) { s.Aggregates = []Aggregate{{Name: "x", Function: Percentiles, Percentiles: []float64{101}}} },
+		"percentile 101": func(s *Settings) {
+			s.Aggregates = []Aggregate{{Name: "x", Function: Percentiles, Percentiles: []float64{101}}}
+		},
 		"percentiles belong": func(s *Settings) { s.Aggregates = []Aggregate{{Name: "x", Function: Percentiles}} },
 	} {
 		s := testSettings()

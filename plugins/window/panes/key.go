@@ -3,18 +3,19 @@ package panes
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/connect-testengine/connect-testengine/plugins/window/events"
 )
 
 // ErrKey is wrapped for a part of a key that cannot be one.
-var ErrKey = errors.New("an object or array cannot be part of a key")
+var ErrKey = errors.New("a part of a key is text, a finite number or a truth value")
 
 // AppendKeyPart adds a part to a key. A field that is missing is null.
 func AppendKeyPart(key []byte, v *events.Value) ([]byte, error) {
-	if v.Kind == events.Nested {
-		return key, ErrKey
+	if v.Kind == events.Nested || v.Kind == events.Number && !v.Finite() {
+		return key, fmt.Errorf("it is %s: %w", v.Kind, ErrKey)
 	}
 	kind := v.Kind
 	if v.Absent() {

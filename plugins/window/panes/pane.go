@@ -94,7 +94,7 @@ func (w *writer) pane(p Pane, watermark int64, key []byte, c contents, merged in
 	b = append(b, "}}"...)
 	w.buffer = b
 	p.Content = append([]byte(nil), b...)
-	id := testengine.FormatID(testengine.Hash(w.seed, string(b[idRoom:])))
+	id := testengine.FormatID(testengine.Hash(w.seed, view(b[idRoom:])))
 	copy(p.Content[len(`{"id":"`):], id)
 	return p
 }

@@ -215,4 +215,3 @@ func TestNothingIsLeftOfWindowsThatAreOver(t *testing.T) {
 		})
 	}
 }
-

@@ -156,7 +156,6 @@ func restartDistinct(t testing.TB, d *Distinct) *Distinct {
 	return again
 }
 
-
 func FuzzReadingDamagedSketches(f *testing.F) {
 	s, _ := NewScale(testError)
 	q, d := new(Quantiles), new(Distinct)

@@ -41,6 +41,7 @@ var capabilities = []capability{
 		{"resource", "kafka_transaction"}, {"input", "kafka_stateful"}, {"output", "kafka_blocks"}}},
 	{"upload", []component{{"processor", "upload_decode"}, {"processor", "for_each_execution"}}},
 	{"webhook", []component{{"input", "webhook_http"}}},
+	{"window", []component{{"processor", "window_aggregate"}}},
 }
 
 // docsCommand writes the reference page of every capability from its specs.

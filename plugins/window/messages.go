@@ -6,7 +6,6 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
-	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/window/panes"
 )
@@ -28,17 +27,17 @@ const (
 // messages makes the messages of a message: a block goes first and everything
 // else last, so that the last message of a record stays the last.
 func (a *aggregator) messages(m *service.Message, ours, logged bool, t *tally, said []panes.Pane) service.MessageBatch {
-	pass := !ours || a.both
+	pass, block := !ours || a.both, ours && a.plan.blocks
 	var batch service.MessageBatch
-	if pass && ours && a.plan.blocks {
+	if pass && block {
 		batch = append(batch, m)
 	}
-	batch = append(batch, a.left(m, t)...)
+	batch = append(batch, left(m, t)...)
 	for from := 0; from < len(said); from += a.perPane {
 		batch = append(batch, a.paneMessage(m, said[from:min(from+a.perPane, len(said))]))
 	}
 	switch {
-	case pass && !(ours && a.plan.blocks):
+	case pass && !block:
 		batch = append(batch, m)
 	case len(batch) == 0 && logged:
 		// A record of the log must not vanish: its position has to come through.
@@ -66,7 +65,7 @@ func (a *aggregator) paneMessage(m *service.Message, said []panes.Pane) *service
 		content = append(content, ']')
 	}
 	out := service.NewMessage(content)
-	stateful.Carry(m, out)
+	message.Follow(out, m)
 	out.MetaSetMut(testengine.MetaKind, string(testengine.KindWindow))
 	out.MetaSetMut(metaWindow, a.settings.Name)
 	if a.perPane == 1 {
@@ -81,7 +80,7 @@ func (a *aggregator) paneMessage(m *service.Message, said []panes.Pane) *service
 }
 
 // left makes the messages of events that are in no window.
-func (a *aggregator) left(m *service.Message, t *tally) (batch service.MessageBatch) {
+func left(m *service.Message, t *tally) (batch service.MessageBatch) {
 	if t.rejected.n > 0 {
 		out := leftMessage(m, testengine.KindRejected, &t.rejected, t.total)
 		out.MetaSetMut(metaRejected, true)

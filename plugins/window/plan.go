@@ -3,7 +3,6 @@ package window
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -54,9 +53,8 @@ func hold(all []condition, values []events.Value) bool {
 
 // logic names what the plan reads.
 func (p *plan) logic() string {
-	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%t %q %v %d %s %+v %+v %q", p.blocks, p.fields.Names(), p.by, p.time, p.unit, p.where, p.measures, p.mapping)
-	return fmt.Sprintf("%x", hash.Sum64())
+	all := fmt.Sprintf("%t %q %v %d %s %+v %+v %q", p.blocks, p.fields.Names(), p.by, p.time, p.unit, p.where, p.measures, p.mapping)
+	return testengine.FormatID(testengine.Hash(0, all))
 }
 
 // reader is what one message needs to be read; messages take turns with a few.

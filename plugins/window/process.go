@@ -136,8 +136,10 @@ func (a *aggregator) add(engine *panes.Engine, in input, now int64, timed bool, 
 		return nil
 	case in.block != nil:
 		return one.blocks(in.block)
+	case in.json != nil:
+		return one.json(in.json)
 	}
-	return one.json(in.json)
+	return nil
 }
 
 // adding is a message on its way into the windows.

@@ -44,3 +44,79 @@ What windows hold lies in the state (field ` + "`state`" + `): it is restored, r
 - ` + "`testengine_window_events_total`" + ` with label ` + "`result`" + `: taken, left_out (by a condition), late, rejected.
 - ` + "`testengine_window_panes_total`" + ` with label ` + "`pane`" + `: early, on_time, corrected.
 `
+
+const (
+	examplePayments = `
+pipeline:
+  threads: 1
+  processors:
+    - label: payments_per_minute
+      window_aggregate:
+        name: payments_per_minute
+        by: [ merchant.id, currency ]
+        time: paid_at
+        time_unit: rfc3339
+        where:
+          - { field: status, in: [ settled, refunded ] }
+        window: { type: tumbling, size: 1m }
+        delay: 5s
+        aggregates:
+          - { name: payments, function: count }
+          - { name: refunds, function: count, where: [ { field: status, in: [ refunded ] } ] }
+          - { name: amount, function: sum, field: amount }
+          - { name: customers, function: distinct, field: customer }
+          - { name: amounts, function: percentiles, field: amount, percentiles: [ 50, 95, 99 ] }
+
+output:
+  switch:
+    cases:
+      - check: '@testengine_kind == "window"'
+        output:
+          stdout: {}
+      - check: '@testengine_kind == "late" || @testengine_kind == "rejected"'
+        output:
+          drop: {}
+`
+
+	exampleBlocks = `
+pipeline:
+  processors:
+    - label: tests_by_machine
+      window_aggregate:
+        name: tests_by_machine
+        from: blocks
+        by: [ suite, host.type ]
+        window: { type: sliding, size: 1h, slide: 5m }
+        aggregates:
+          - { name: executions, function: count }
+          - { name: failures, function: sum, field: failed }
+          - { name: duration, function: percentiles, field: duration, percentiles: [ 50, 99 ] }
+          - { name: tests, function: distinct, field: test_id }
+        emit: both
+`
+
+	exampleVisits = `
+pipeline:
+  threads: 1
+  processors:
+    - label: visits
+      window_aggregate:
+        name: visits
+        mapping: |
+          root = if this.agent.contains("bot") { deleted() } else {
+            {
+              "visitor": this.user.or(this.address),
+              "at": @kafka_timestamp_ms,
+              "page": this.url.split("?").index(0)
+            }
+          }
+        by: [ visitor ]
+        time: at
+        time_unit: ms
+        window: { type: session, gap: 30m }
+        early: 5m
+        aggregates:
+          - { name: pages, function: distinct, field: page }
+          - { name: clicks, function: count }
+`
+)

@@ -55,78 +55,13 @@ func aggregateSpec() *service.ConfigSpec {
 		Fields(limitFields()...).
 		Example("Payments of each merchant, minute by minute",
 			"Any JSON will do: an object a message, an array of them, or one on each line. Everything that is late goes to a topic of its own.",
-			`
-pipeline:
-  threads: 1
-  processors:
-    - label: payments_per_minute
-      window_aggregate:
-        name: payments_per_minute
-        by: [ merchant.id, currency ]
-        time: paid_at
-        time_unit: rfc3339
-        where:
-          - { field: status, in: [ settled, refunded ] }
-        window: { type: tumbling, size: 1m }
-        delay: 5s
-        aggregates:
-          - { name: payments, function: count }
-          - { name: refunds, function: count, where: [ { field: status, in: [ refunded ] } ] }
-          - { name: amount, function: sum, field: amount }
-          - { name: customers, function: distinct, field: customer }
-          - { name: amounts, function: percentiles, field: amount, percentiles: [ 50, 95, 99 ] }
-
-output:
-  switch:
-    cases:
-      - check: '@testengine_kind == "window"'
-        output:
-          stdout: {}
-      - check: '@testengine_kind == "late" || @testengine_kind == "rejected"'
-        output:
-          drop: {}
-`).
+			examplePayments).
 		Example("Durations and failures of tests by suite and machine",
 			"Blocks of executions are read without a line of Bloblang. Blocks go on as they are; every pane follows the block that caused it.",
-			`
-pipeline:
-  processors:
-    - label: tests_by_machine
-      window_aggregate:
-        name: tests_by_machine
-        from: blocks
-        by: [ suite, host.type ]
-        window: { type: sliding, size: 1h, slide: 5m }
-        aggregates:
-          - { name: executions, function: count }
-          - { name: failures, function: sum, field: failed }
-          - { name: duration, function: percentiles, field: duration, percentiles: [ 50, 99 ] }
-          - { name: tests, function: distinct, field: test_id }
-        emit: both
-`).
+			exampleBlocks).
 		Example("Visits to a site",
 			"A mapping makes an event of a message where a field alone does not do. Here a visit is all that a visitor does without a pause of half an hour, and every five minutes it is said how far it got.",
-			`
-pipeline:
-  threads: 1
-  processors:
-    - label: visits
-      window_aggregate:
-        name: visits
-        mapping: |
-          root = if this.agent.contains("bot") { deleted() }
-          root.visitor = this.user.or(this.address)
-          root.at = @kafka_timestamp_ms
-          root.page = this.url.split("?").index(0)
-        by: [ visitor ]
-        time: at
-        time_unit: ms
-        window: { type: session, gap: 30m }
-        early: 5m
-        aggregates:
-          - { name: pages, function: distinct, field: page }
-          - { name: clicks, function: count }
-`)
+			exampleVisits)
 }
 
 func whereField(description string) *service.ConfigField {

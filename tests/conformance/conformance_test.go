@@ -21,7 +21,7 @@ import (
 var ours = map[string][]string{
 	"input":     {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history"},
 	"buffer":    {"upload_log"},
-	"processor": {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode"},
+	"processor": {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode", "window_aggregate"},
 	"output":    {"duckdb", "ndjson_file"},
 }
 

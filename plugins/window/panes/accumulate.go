@@ -64,7 +64,8 @@ type contents struct {
 	distincts []sketch.Distinct
 }
 
-func (l *layout) events(words []float64) int64 { return int64(words[0]) }
+// eventsIn is the number of events that the words are of.
+func eventsIn(words []float64) int64 { return int64(words[0]) }
 
 // empty makes words those of a window without events: least and greatest of nothing are NaN.
 func (l *layout) empty(words []float64) {

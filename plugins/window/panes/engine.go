@@ -208,7 +208,7 @@ func windowID(hash uint64, start int64) uint64 { return testengine.HashUint(hash
 func (e *Engine) say(kind PaneKind, hash uint64, key []byte, start, end, due int64, c contents) {
 	id := windowID(hash, start)
 	cell, _ := e.table.Cell(id)
-	events := e.pieces.layout.events(c.words)
+	events := eventsIn(c.words)
 	if kind == Early && cell != 0 && eventsOf(cell) == events {
 		return
 	}

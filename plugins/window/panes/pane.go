@@ -82,7 +82,7 @@ func (w *writer) pane(p Pane, watermark int64, key []byte, c contents, merged in
 		b = strconv.AppendInt(b, merged, 10)
 	}
 	b = append(b, `,"events":`...)
-	b = strconv.AppendInt(b, w.layout.events(c.words), 10)
+	b = strconv.AppendInt(b, eventsIn(c.words), 10)
 	b = append(b, `,"values":{`...)
 	for i := range w.layout.aggregates {
 		if i > 0 {

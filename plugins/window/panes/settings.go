@@ -17,9 +17,9 @@ package panes
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/window/sketch"
 )
 
@@ -147,8 +147,7 @@ func (s *Settings) checkAggregates() error {
 
 // Logic names the rules under which panes are computed.
 func (s *Settings) Logic() string {
-	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%q %q %s %d %d %d %d %d %d %+v %g %d", s.Name, s.By, s.Kind, s.Size, s.Slide, s.Gap, s.Delay, s.Lateness, s.Early,
+	all := fmt.Sprintf("%q %q %s %d %d %d %d %d %d %+v %g %d", s.Name, s.By, s.Kind, s.Size, s.Slide, s.Gap, s.Delay, s.Lateness, s.Early,
 		s.Aggregates, s.RelativeError, s.Precision)
-	return fmt.Sprintf("windows/%d/%x", Version, hash.Sum64())
+	return fmt.Sprintf("windows/%d/%x", Version, testengine.Hash(0, all))
 }

@@ -65,7 +65,9 @@ func benchTable(b *testing.B, durable bool) (*state.Table, func(next int64)) {
 	require.NoError(b, err)
 	_, err = store.Restore(b.Context(), testengine.LogIdentity{ID: "log", Partitions: 1}, 0, 0, 0)
 	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, store.Close(context.Background())) //nolint:usetesting // the test's context has ended })
+	b.Cleanup(func() {
+		require.NoError(b, store.Close(context.WithoutCancel(b.Context())))
+	})
 	table, err := store.Table(b.Context(), "windows", 0, "")
 	require.NoError(b, err)
 	return table, func(next int64) { store.Acked(0, next) }

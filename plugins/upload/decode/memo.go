@@ -66,6 +66,7 @@ type memo struct {
 	size         int
 	field        field
 	spaced       bool
+	tries        uint8
 }
 
 // matches says whether the remembered key stands at i. A memo that remembers

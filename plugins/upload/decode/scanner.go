@@ -18,6 +18,8 @@ type scanner struct {
 	spaced bool
 	// high is set when a string may hold other bytes than ASCII.
 	high bool
+	// skipped remembers, by depth, the keys of the objects that were passed over.
+	skipped [skippedDepths][skippedKeys]memo
 }
 
 // fail notes the first error and returns -1.
@@ -97,37 +99,32 @@ func (s *scanner) stringEnd(i int) (end int, escaped bool) {
 	for i+16 <= len(b) {
 		words := b[i : i+16 : i+16]
 		w := binary.LittleEndian.Uint64(words)
-		passed |= w
 		marks := special(w)
 		if marks == 0 {
+			passed |= w
 			i += 8
 			w = binary.LittleEndian.Uint64(words[8:])
-			passed |= w
 			if marks = special(w); marks == 0 {
+				passed |= w
 				i += 8
 				continue
 			}
 		}
 		at := bits.TrailingZeros64(marks) &^ 7
 		i += at >> 3
-		if byte(w>>at) == '"' && passed&highs == 0 {
+		if (passed|w&(1<<at-1))&highs != 0 {
+			s.high = true
+		}
+		if byte(w>>at) == '"' {
 			return i, false
 		}
-		return s.carefully(start, i)
+		return s.escapedEnd(i), true
 	}
-	return s.carefully(start, plain(b, i))
-}
-
-// carefully ends a string that holds more than ASCII, an escape, or a mistake;
-// it stands at the first special byte.
-func (s *scanner) carefully(start, i int) (end int, escaped bool) {
-	if i > len(s.b) {
-		i = len(s.b)
-	}
-	if !ascii(s.b[start:i]) {
+	i = plain(b, i)
+	if !ascii(b[min(start, i):i]) {
 		s.high = true
 	}
-	if i < len(s.b) && s.b[i] == '"' {
+	if i < len(b) && b[i] == '"' {
 		return i, false
 	}
 	return s.escapedEnd(i), true
@@ -144,11 +141,12 @@ func ascii(b []byte) bool {
 
 // escapedEnd goes on at the first special byte of a string.
 func (s *scanner) escapedEnd(i int) int {
-	b, start := s.b, i
+	b := s.b
+	var passed uint64
 	for i < len(b) {
 		switch c := b[i]; {
 		case c == '"':
-			if !ascii(b[start:i]) {
+			if passed&highs != 0 {
 				s.high = true
 			}
 			return i
@@ -162,14 +160,21 @@ func (s *scanner) escapedEnd(i int) int {
 			}
 		}
 		for i+8 <= len(b) {
-			if marks := special(binary.LittleEndian.Uint64(b[i:])); marks != 0 {
-				i += bits.TrailingZeros64(marks) >> 3
+			w := binary.LittleEndian.Uint64(b[i:])
+			if marks := special(w); marks != 0 {
+				at := bits.TrailingZeros64(marks) &^ 7
+				passed |= w & (1<<at - 1)
+				i += at >> 3
 				break
 			}
+			passed |= w
 			i += 8
 		}
 		if i+8 > len(b) {
-			i = plain(b, i)
+			from := i
+			if i = plain(b, i); !ascii(b[min(from, i):i]) {
+				passed = highs
+			}
 		}
 	}
 	return s.fail(i, "")

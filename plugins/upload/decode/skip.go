@@ -5,6 +5,13 @@ import (
 	"math/bits"
 )
 
+const (
+	skippedDepths = 8
+	skippedKeys   = 12
+	// mostTries is how often a place's key is learned anew: where it is another each time, that is no help.
+	mostTries = 32
+)
+
 // skip passes over a value and checks all of it.
 func (s *scanner) skip(i, depth int) int {
 	switch c := s.at(i); c {
@@ -48,21 +55,19 @@ func (s *scanner) skipObject(i, depth int) int {
 	if depth > s.maxDepth {
 		return s.fail(i, "it nests too deep")
 	}
+	memos := &s.skipped[min(depth, len(s.skipped)-1)]
 	i, more := s.open(i, '}')
-	for more {
-		if s.at(i) != '"' {
-			return s.fail(i, "a key in quotes is expected")
-		}
-		end, _ := s.stringEnd(i + 1)
-		if end < 0 {
+	for n := 0; more; n++ {
+		var value int
+		if n < len(memos) && memos[n].size > 0 && memos[n].matches(s.b, i) {
+			if value = i + memos[n].size; memos[n].spaced || s.at(value) <= ' ' {
+				s.spaced = true
+				value = s.space(value)
+			}
+		} else if value = s.skipKey(i, n, memos); value < 0 {
 			return -1
 		}
-		if i = end + 2; i >= len(s.b) || s.b[end+1] != ':' || s.b[i] <= ' ' {
-			if i = s.colon(end + 1); i < 0 {
-				return -1
-			}
-		}
-		if i = s.skip(i, depth); i < 0 {
+		if i = s.skip(value, depth); i < 0 {
 			return -1
 		}
 		if i+1 < len(s.b) && s.b[i] == ',' && s.b[i+1] == '"' {
@@ -72,6 +77,24 @@ func (s *scanner) skipObject(i, depth int) int {
 		i, more = s.commaOrEnd(i, '}')
 	}
 	return i
+}
+
+// skipKey passes over a key and its colon, and remembers it for the next object of the depth.
+func (s *scanner) skipKey(i, n int, memos *[skippedKeys]memo) int {
+	if s.at(i) != '"' {
+		return s.fail(i, "a key in quotes is expected")
+	}
+	end, _ := s.stringEnd(i + 1)
+	if end < 0 {
+		return -1
+	}
+	value := s.colon(end + 1)
+	if value >= 0 && n < len(memos) && memos[n].tries < mostTries {
+		tries := memos[n].tries
+		memos[n].learn(s.b[i:value], fieldUnknown)
+		memos[n].tries = tries + 1
+	}
+	return value
 }
 
 func (s *scanner) skipArray(i, depth int) int {

@@ -20,6 +20,7 @@ const (
 	sfSnapshotInterval = "snapshot_interval"
 	sfSegmentBytes     = "segment_bytes"
 	sfKeep             = "keep"
+	sfPipeline         = "pipeline"
 )
 
 // stateCloseTimeout bounds the last snapshot at shutdown; without it a restart
@@ -49,7 +50,9 @@ func stateSpec() *service.ConfigSpec {
 
 The folder belongs to one process and to one log. State of another log, or state that ends before the log begins, is refused with a sentence and never reset silently.
 
-Metrics: `+"`testengine_state_snapshots_total{result}`"+`, `+"`testengine_state_snapshot_latency_ns`"+`.`).
+With a `+"`store`"+` the snapshots are also uploaded to a directory or a bucket that all nodes share. A node that takes over a partition, or lost its disk, begins with the later of its own files and the newest uploaded snapshot whose every file verifies, and redoes only the rest. Of two processes that believe to own a partition the one that was replaced loses the race for a manifest, says so, and stops uploading.
+
+Metrics: `+"`testengine_state_snapshots_total{result}`"+`, `+"`testengine_state_snapshot_latency_ns`"+`, `+"`testengine_state_uploads_total{result}`"+`, `+"`testengine_state_upload_latency_ns`"+`.`).
 		Fields(
 			service.NewStringField(sfPath).
 				Description("The folder for the state's files, one folder for each pipeline.").
@@ -66,6 +69,10 @@ Metrics: `+"`testengine_state_snapshots_total{result}`"+`, `+"`testengine_state_
 			service.NewIntField(sfKeep).
 				Description("How many snapshots are kept for each lane. If files of the newest are damaged, an older one is used and more of the log is done again.").
 				Default(3).Advanced().LintRule(`root = if this < 1 { "keep must be at least 1" }`),
+			service.NewStringField(sfPipeline).
+				Description("The name of the pipeline. State that was written under another name is refused, so that two pipelines cannot share a folder or a store by mistake.").
+				Default(""),
+			stateStoreField(),
 		).
 		Example("State beside a log", "The log's lanes and the processors' state go together.", `
 testengine_state:
@@ -81,12 +88,23 @@ pipeline:
   processors:
     - flaky_detect:
         state: state
+`).
+		Example("State that moves with its partitions", "Every node uploads its snapshots to one bucket; whoever gets a partition begins with them.", `
+testengine_state:
+  - label: state
+    path: ./data/state
+    pipeline: detect_flaky
+    store:
+      s3:
+        bucket: testengine-state
+        prefix: detect_flaky
 `)
 }
 
 type stateConfig struct {
 	options  state.Options
 	interval time.Duration
+	store    stateStoreConfig
 }
 
 func stateFromParsed(conf *service.ParsedConfig) (c stateConfig, err error) {
@@ -96,6 +114,11 @@ func stateFromParsed(conf *service.ParsedConfig) (c stateConfig, err error) {
 	c.interval = p.duration(sfSnapshotInterval)
 	c.options.SegmentBytes = p.bytes(sfSegmentBytes)
 	c.options.Keep = p.number(sfKeep)
+	c.options.Pipeline = p.text(sfPipeline)
+	if err != nil {
+		return c, err
+	}
+	c.store, err = stateStoreFromParsed(conf)
 	return c, err
 }
 
@@ -121,6 +144,9 @@ func openState(config stateConfig, res *service.Resources) (*stateResource, erro
 		latency.Timing(took.Nanoseconds())
 	}
 	config.options.Now = time.Now
+	if err := config.store.openDepot(&config.options, res); err != nil {
+		return nil, err
+	}
 	store, err := state.Open(disk.OS(), config.options)
 	if err != nil {
 		return nil, err
@@ -132,6 +158,13 @@ func openState(config stateConfig, res *service.Resources) (*stateResource, erro
 			ticker := time.NewTicker(config.interval)
 			defer ticker.Stop()
 			store.Run(ctx, ticker.C)
+		})
+	}
+	if config.options.Depot != nil && !config.options.InMemory {
+		r.workers.Go(func() {
+			ticker := time.NewTicker(config.store.interval)
+			defer ticker.Stop()
+			store.RunUploads(ctx, ticker.C)
 		})
 	}
 	return r, nil

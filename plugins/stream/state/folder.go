@@ -32,11 +32,16 @@ func (f *folder) errForeign(name string, found owner) error {
 	if found == f.who {
 		return nil
 	}
-	if found.LogID != f.who.LogID {
-		return fmt.Errorf("the state in %s belongs to log %s, not to %s: %s was written for another log", f.dir, found.LogID, f.who.LogID, name)
+	if found.Pipeline != f.who.Pipeline {
+		return fmt.Errorf("the state in %s belongs to pipeline %q, not to %q: %w (%s)", f.dir, found.Pipeline, f.who.Pipeline, errForeign, name)
 	}
-	return fmt.Errorf("the state in %s is that of partition %d of %d, not %d of %d", f.dir, found.Partition, found.Partitions, f.who.Partition, f.who.Partitions)
+	if found.LogID != f.who.LogID {
+		return fmt.Errorf("the state in %s belongs to log %s, not to %s: %w (%s)", f.dir, found.LogID, f.who.LogID, errForeign, name)
+	}
+	return fmt.Errorf("the state in %s is that of partition %d of %d, not %d of %d: %w", f.dir, found.Partition, found.Partitions, f.who.Partition, f.who.Partitions, errForeign)
 }
+
+var errForeign = errors.New("it was written for another one")
 
 // scan lists the folder and reads all headers and manifests.
 func (f *folder) scan() (err error) {

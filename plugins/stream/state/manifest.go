@@ -60,13 +60,9 @@ var errManifest = errors.New("the manifest does not verify")
 
 // writeManifest makes the file appear whole or not at all.
 func writeManifest(d disk.Disk, dir string, m manifest) error {
-	body, err := json.Marshal(m)
+	whole, err := sealJSON(m)
 	if err != nil {
-		return fmt.Errorf("writing a manifest: %w", err)
-	}
-	whole, err := json.Marshal(sealedManifest{Manifest: body, Checksum: crc32.Checksum(body, castagnoli)})
-	if err != nil {
-		return fmt.Errorf("writing a manifest: %w", err)
+		return err
 	}
 	name := numbered(dir, manifestPrefix, m.Number, manifestSuffix)
 	if err := writeWhole(d, name+temporarySuffix, whole); err != nil {
@@ -106,12 +102,33 @@ func readManifest(d disk.Disk, name string) (m manifest, err error) {
 	if _, err := file.ReadAt(whole, 0); err != nil && !errors.Is(err, io.EOF) {
 		return m, err
 	}
-	var sealed sealedManifest
-	if json.Unmarshal(whole, &sealed) != nil || crc32.Checksum(sealed.Manifest, castagnoli) != sealed.Checksum {
-		return m, fmt.Errorf("reading %s: %w", path.Base(name), errManifest)
-	}
-	if err := json.Unmarshal(sealed.Manifest, &m); err != nil {
-		return m, fmt.Errorf("reading %s: %w", path.Base(name), errManifest)
+	if err := openSealed(whole, &m); err != nil {
+		return m, fmt.Errorf("reading %s: %w", path.Base(name), err)
 	}
 	return m, nil
+}
+
+// sealJSON encodes a manifest with its checksum.
+func sealJSON(m any) ([]byte, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("writing a manifest: %w", err)
+	}
+	whole, err := json.Marshal(sealedManifest{Manifest: body, Checksum: crc32.Checksum(body, castagnoli)})
+	if err != nil {
+		return nil, fmt.Errorf("writing a manifest: %w", err)
+	}
+	return whole, nil
+}
+
+// openSealed is the guard against manifests that are torn or rotten.
+func openSealed(whole []byte, m any) error {
+	var sealed sealedManifest
+	if json.Unmarshal(whole, &sealed) != nil || crc32.Checksum(sealed.Manifest, castagnoli) != sealed.Checksum {
+		return errManifest
+	}
+	if json.Unmarshal(sealed.Manifest, m) != nil {
+		return errManifest
+	}
+	return nil
 }

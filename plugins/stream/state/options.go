@@ -14,7 +14,19 @@ type Options struct {
 	Keep int
 	// MergeBytes is how many bytes of deltas may lie beside the base before they are merged into it.
 	MergeBytes int64
-	// Now is the clock by which snapshots are measured; nothing else depends on it.
+	// Pipeline names the pipeline the state belongs to. State of another one is refused.
+	Pipeline string
+	// Depot is where snapshots are uploaded for other nodes; nil keeps them here.
+	Depot Depot
+	// Process is a random word that no other process of the pipeline has, for the
+	// names of uploaded files.
+	Process string
+	// OrphanAge is how old an uploaded file that no manifest names must be to be removed.
+	OrphanAge time.Duration
+	// Uploaded is told of every partition's upload.
+	Uploaded func(took time.Duration, err error)
+	// Now is the clock by which snapshots are measured and uploads are aged; what
+	// the state holds does not depend on it.
 	Now func() time.Time
 	// Snapshotted is told of every partition's snapshot.
 	Snapshotted func(took time.Duration, err error)
@@ -43,6 +55,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Snapshotted == nil {
 		o.Snapshotted = func(time.Duration, error) {}
+	}
+	if o.Uploaded == nil {
+		o.Uploaded = func(time.Duration, error) {}
+	}
+	if o.OrphanAge <= 0 {
+		o.OrphanAge = time.Hour
+	}
+	if o.Process == "" {
+		o.Process = "local"
 	}
 	if o.Warn == nil {
 		o.Warn = func(string) {}

@@ -27,6 +27,7 @@ type partition struct {
 	begin  int64
 	// cutSegment began with the last restore; its header is cutHeader bytes long.
 	cutSegment, cutHeader int64
+	uploads
 	// unsafe says that a sync failed: what was not synced before cannot be trusted.
 	unsafe bool
 
@@ -45,6 +46,7 @@ const maxTables = 255
 
 func newPartition(s *Store, number int) *partition {
 	p := &partition{store: s, number: number, durable: !s.options.InMemory, ready: make(chan struct{})}
+	p.remote = newRemote()
 	if s.options.InMemory {
 		close(p.ready)
 	}
@@ -231,5 +233,5 @@ func (p *partition) nextDue() (due int64, ok bool) {
 }
 
 func (p *partition) owner(log testengine.LogIdentity) owner {
-	return owner{LogID: log.ID, Partitions: log.Partitions, Partition: p.number}
+	return owner{Pipeline: p.store.options.Pipeline, LogID: log.ID, Partitions: log.Partitions, Partition: p.number}
 }

@@ -41,6 +41,9 @@ func (p *partition) restore(ctx context.Context, log testengine.LogIdentity, beg
 	if err != nil {
 		return 0, fmt.Errorf("restoring the state of partition %d: %w", p.number, err)
 	}
+	if got, err = p.later(ctx, got, begin, cursor); err != nil {
+		return 0, fmt.Errorf("restoring the state of partition %d: %w", p.number, err)
+	}
 	if got == nil {
 		if begin > 0 {
 			return 0, p.errNoState(begin, cursor)

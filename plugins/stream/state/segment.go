@@ -9,8 +9,9 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// owner binds a file to the log and partition it was written for.
+// owner binds a file to the pipeline, log and partition it was written for.
 type owner struct {
+	Pipeline   string `json:"pipeline,omitempty"`
 	LogID      string `json:"log_id"`
 	Partitions int    `json:"partitions"`
 	Partition  int    `json:"partition"`

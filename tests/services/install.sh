@@ -26,3 +26,5 @@ if [ ! -e "$py_stamp" ]; then
 fi
 
 "$here"/services/kafka.sh install
+
+"$here"/services/s3.sh install

@@ -119,8 +119,7 @@ func wait(ctx context.Context) bool {
 
 // status is the HTTP status of an error, 0 when there is none.
 func status(err error) int {
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
+	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return response.HTTPStatusCode()
 	}
 	return 0

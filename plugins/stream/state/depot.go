@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,8 +71,8 @@ func remoteFolder(partition int) string { return fmt.Sprintf("%0*d", partitionDi
 
 // remoteNumbers returns the numbers of a folder's manifests, newest first.
 func remoteNumbers(names []string) (numbers []int64) {
-	for n := len(names) - 1; n >= 0; n-- {
-		if number, ok := numberOf(names[n], manifestPrefix, manifestSuffix); ok {
+	for _, name := range slices.Backward(names) {
+		if number, ok := numberOf(name, manifestPrefix, manifestSuffix); ok {
 			numbers = append(numbers, number)
 		}
 	}

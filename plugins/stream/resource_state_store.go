@@ -34,23 +34,23 @@ const (
 func stateStoreField() *service.ConfigField {
 	return service.NewObjectField(sfStore,
 		service.NewStringField(sfStorePath).
-			Description("A directory that all nodes share.").Optional(),
+			Description("A directory that all nodes share.").Default(""),
 		service.NewObjectField(sfStoreS3,
-			service.NewStringField(sfBucket).Description("The bucket. It has to know conditional writes (`If-None-Match`), as AWS does."),
+			service.NewStringField(sfBucket).Description("The bucket. It has to know conditional writes (`If-None-Match`), as AWS does.").Default(""),
 			service.NewStringField(sfPrefix).Description("What the names of the objects begin with, one prefix for each pipeline.").Default(""),
 			service.NewStringField(sfEndpoint).Description("The address of a server other than AWS.").Default(""),
 			service.NewStringField(sfRegion).Description("The region.").Default("us-east-1"),
 			service.NewBoolField(sfPathStyle).Description("Whether the bucket's name is part of the path and not of the host, as most servers other than AWS want it.").Default(false),
 			service.NewStringField(sfID).Description("The access key. Without it the environment, the profile or the role of the machine decide.").Default(""),
 			service.NewStringField(sfSecret).Description("The secret of the access key.").Default("").Secret(),
-		).Description("A bucket that speaks S3.").Optional(),
+		).Description("A bucket that speaks S3."),
 		service.NewDurationField(sfUploadInterval).
 			Description("How often the newest snapshot is uploaded. A node that takes over redoes at most about this much and `snapshot_interval` of the log.").
 			Default("30s").Advanced(),
 		service.NewDurationField(sfOrphanAge).
 			Description("How old an uploaded file must be before it is removed when no manifest names it. Longer than the longest upload.").
 			Default("1h").Advanced(),
-	).Description("Where snapshots are uploaded for other nodes: `path` or `s3`. Without it they stay on this node.").Optional()
+	).Description("Where snapshots are uploaded for other nodes: `path` or `s3`. Without either they stay on this node.")
 }
 
 // stateStoreConfig is the parsed field; without path and bucket there is no store.
@@ -62,16 +62,10 @@ type stateStoreConfig struct {
 }
 
 func stateStoreFromParsed(conf *service.ParsedConfig) (c stateStoreConfig, err error) {
-	if !conf.Contains(sfStore) {
-		return c, nil
-	}
 	p := fieldReader{conf: conf.Namespace(sfStore), err: &err}
-	c.interval, c.orphanAge = p.duration(sfUploadInterval), p.duration(sfOrphanAge)
-	if p.conf.Contains(sfStorePath) {
-		c.path = p.text(sfStorePath)
-	}
-	if p.conf.Contains(sfStoreS3) {
-		at := fieldReader{conf: p.conf.Namespace(sfStoreS3), err: &err}
+	c.interval, c.orphanAge, c.path = p.duration(sfUploadInterval), p.duration(sfOrphanAge), p.text(sfStorePath)
+	at := fieldReader{conf: p.conf.Namespace(sfStoreS3), err: &err}
+	if at.text(sfBucket) != "" {
 		c.s3 = &bucket.Config{
 			Bucket: at.text(sfBucket), Prefix: at.text(sfPrefix), Endpoint: at.text(sfEndpoint), Region: at.text(sfRegion),
 			PathStyle: at.truth(sfPathStyle), ID: at.text(sfID), Secret: at.text(sfSecret),
@@ -80,8 +74,8 @@ func stateStoreFromParsed(conf *service.ParsedConfig) (c stateStoreConfig, err e
 	switch {
 	case err != nil:
 		return c, err
-	case (c.path == "") == (c.s3 == nil):
-		return c, errors.New("reading store: one of path and s3 says where snapshots are uploaded")
+	case c.path != "" && c.s3 != nil:
+		return c, errors.New("reading store: path and s3 exclude each other")
 	case c.interval <= 0 || c.orphanAge <= 0:
 		return c, fmt.Errorf("reading store: %s and %s must be more than 0s", sfUploadInterval, sfOrphanAge)
 	}

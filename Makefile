@@ -39,7 +39,7 @@ test: services build ## Installs what tests need and runs them, with the race de
 	go test -count=1 -timeout 20m ./tests/...
 
 .PHONY: services
-services: ## Installs what tests need: a browser, collectors, Kafka.
+services: ## Installs what tests need: a browser, collectors, Kafka, a Schema Registry.
 	tests/services/install.sh
 
 .PHONY: check

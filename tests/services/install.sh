@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what tests need and the base machine lacks: a browser, Kafka and the real
+# Installs what tests need and the base machine lacks: a browser, Kafka, a Schema Registry and the real
 # collectors. Kept in TESTENGINE_TOOLS, so that a second run costs nothing.
 set -euo pipefail
 tools=${TESTENGINE_TOOLS:-$HOME/.cache/connect-testengine}
@@ -26,5 +26,5 @@ if [ ! -e "$py_stamp" ]; then
 fi
 
 "$here"/services/kafka.sh install
-
+"$here"/services/registry.sh install
 "$here"/services/s3.sh install

@@ -101,7 +101,7 @@ func kafkaClientOptions(conf *service.ParsedConfig) ([]kgo.Opt, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []kgo.Opt{kgo.ClientID(id)}
+	options := []kgo.Opt{kgo.ClientID(id), kgo.DisableClientMetrics()}
 	if len(given) > 0 {
 		options = append(options, kgo.SeedBrokers(given...))
 	}

@@ -206,11 +206,10 @@ const replayIdle = 10 * time.Second
 
 // readRange reads [from, to) of the lane's partition and gives it to each in batches.
 func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each func(*Batch) error) error {
-	options := append(append([]kgo.Opt{}, s.options.Client...),
+	client, err := newClient(s.options.Client,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.Topic: {l.Partition: kgo.NewOffset().At(from)}}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(s.options.FetchBytes), kgo.FetchMaxPartitionBytes(s.options.FetchPartitionBytes))
-	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return err
 	}

@@ -38,15 +38,27 @@ func (s *Source) runTransactions(ctx context.Context) error {
 }
 
 // leave forgets the lanes of a session and closes it. Batches that are out must
-// have come back: their cycle is over.
+// have come back: their cycle is over. A client that is in the middle of a
+// rebalance closes late; nobody hears it any more.
 func (s *Source) leave(closeSession func()) {
 	s.mu.Lock()
 	s.client = nil
+	s.session++
 	for _, l := range s.all() {
 		s.release(l)
 	}
 	s.mu.Unlock()
-	closeSession()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		closeSession()
+	}()
+	timer := time.NewTimer(s.options.Drain)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+	}
 }
 
 // runCycle is one transaction: gather and hand out, wait until all is back, end.

@@ -15,17 +15,22 @@ import (
 // resumed meanwhile is not asked for before.
 const fetchWait = 200 * time.Millisecond
 
-// memberOptions make a client the group's member.
+// memberOptions make a client the group's member, in a session of its own: what
+// the clients of older ones still have to say is not heard.
 func (s *Source) memberOptions() []kgo.Opt {
 	o := s.options
+	s.mu.Lock()
+	s.session++
+	m := member{source: s, session: s.session}
+	s.mu.Unlock()
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(o.Group), kgo.ConsumeTopics(o.Topics...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(o.SessionTimeout), kgo.HeartbeatInterval(o.SessionTimeout / 4), kgo.RebalanceTimeout(o.RebalanceTimeout),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.DisableAutoCommit(), kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(o.FetchBytes), kgo.FetchMaxPartitionBytes(o.FetchPartitionBytes),
-		kgo.OnPartitionsAssigned(s.assigned), kgo.OnPartitionsRevoked(s.revoked), kgo.OnPartitionsLost(s.lost),
-		kgo.AdjustFetchOffsetsFn(s.fetched),
+		kgo.OnPartitionsAssigned(m.assigned), kgo.OnPartitionsRevoked(m.revoked), kgo.OnPartitionsLost(m.lost),
+		kgo.AdjustFetchOffsetsFn(m.fetched),
 	}
 	if o.InstanceID != "" {
 		options = append(options, kgo.InstanceID(o.InstanceID))
@@ -33,20 +38,32 @@ func (s *Source) memberOptions() []kgo.Opt {
 	return options
 }
 
+// member hears what the group does with one session.
+type member struct {
+	source  *Source
+	session int
+}
+
 // assigned pauses new partitions until their lanes stand at c: the only use of pausing.
-func (s *Source) assigned(_ context.Context, client *kgo.Client, partitions map[string][]int32) {
+func (m member) assigned(_ context.Context, client *kgo.Client, partitions map[string][]int32) {
 	client.PauseFetchPartitions(partitions)
+	s := m.source
 	s.mu.Lock()
-	s.client = client
-	s.moved = true
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if m.session == s.session {
+		s.client, s.moved = client, true
+	}
 }
 
 // fetched learns from where the client will read new partitions, which is c, and
 // brings their lanes there.
-func (s *Source) fetched(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+func (m member) fetched(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	s := m.source
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if m.session != s.session {
+		return offsets, nil
+	}
 	for topic, partitions := range offsets {
 		for partition, offset := range partitions {
 			l := s.lane(topic, partition)
@@ -76,17 +93,27 @@ func (s *Source) errNoCommit(topic string, partition int32) error {
 func (s *Source) refuseSoon(err error) { go s.refuse(err) }
 
 // revoked gives partitions back. The session aborts the cycle by itself.
-func (s *Source) revoked(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
-	if s.options.Transaction == nil {
+func (m member) revoked(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
+	if s := m.source; s.options.Transaction == nil && s.present(m.session) {
 		s.drain(ctx, client, partitions)
 	}
-	s.lost(ctx, client, partitions)
+	m.lost(ctx, client, partitions)
+}
+
+func (s *Source) present(session int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.session == session
 }
 
 // lost takes note of partitions that another member may have already.
-func (s *Source) lost(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+func (m member) lost(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+	s := m.source
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if m.session != s.session {
+		return
+	}
 	for topic, numbers := range partitions {
 		for _, partition := range numbers {
 			if l := s.lane(topic, partition); l != nil {

@@ -39,7 +39,7 @@ func (s *Source) runPlain(ctx context.Context) error {
 
 // join makes the group's client.
 func (s *Source) join() (*kgo.Client, error) {
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.options.Client...), s.memberOptions()...)...)
+	client, err := newClient(s.options.Client, s.memberOptions()...)
 	if err != nil {
 		return nil, fmt.Errorf("joining group %s: %w", s.options.Group, err)
 	}

@@ -50,7 +50,7 @@ func (s *Source) startCutters(ctx context.Context, client *kgo.Client) {
 // cutLane cuts ranges until the lane goes elsewhere.
 func (s *Source) cutLane(ctx context.Context, client *kgo.Client, l *lane, load int) {
 	for ctx.Err() == nil {
-		batch := s.nextRange(ctx, l, load)
+		batch := s.nextRange(ctx, client, l, load)
 		if batch == nil {
 			return
 		}
@@ -92,42 +92,60 @@ func (s *Source) breakage() error {
 }
 
 // nextRange waits until the lane's queue makes a range; nil means that the lane
-// goes elsewhere. Without records for a period, c moves on alone.
-func (s *Source) nextRange(ctx context.Context, l *lane, load int) *Batch {
-	limit := s.options.Ranges
+// goes elsewhere. When nothing comes for a period, c moves on without an intent.
+func (s *Source) nextRange(ctx context.Context, client *kgo.Client, l *lane, load int) *Batch {
+	period := s.options.Ranges.Period
 	for {
 		s.mu.Lock()
 		if l.load != load || l.phase != phaseReady {
 			s.mu.Unlock()
 			return nil
 		}
-		rows, bytes, due := int64(0), int64(0), false
-		count := 0
-		for _, e := range l.queue {
-			rows, bytes = rows+s.rows(e.Record), bytes+sizeOf(e.Record)
-			count++
-			if due = rows >= limit.Rows || bytes >= limit.Bytes; due {
-				break
-			}
-		}
-		if !due && len(l.queue) > 0 && time.Since(l.oldest) >= limit.Period {
-			due = true
-		}
-		if due {
-			begin := l.next
-			batch := l.take(count, bytes+1)
-			l.oldest = time.Now()
-			if batch != nil {
-				batch.Range = &Range{Begin: begin, End: batch.next}
-				s.mu.Unlock()
-				return batch
-			}
+		batch := s.cut(l)
+		behind := batch == nil && len(l.queue) == 0 && l.next > l.committed && time.Since(l.oldest) >= period
+		if behind {
+			l.oldest = time.Now() // Until the next try.
 		}
 		s.mu.Unlock()
-		if !pause(ctx, min(20*time.Millisecond, limit.Period)) {
+		if batch != nil {
+			return batch
+		}
+		if behind {
+			if err := s.commitDone(ctx, client, map[string][]int32{l.Topic: {l.Partition}}); err != nil {
+				s.options.Logger.Warnf("Committing the end of a range of %s, which is tried again: %v", l.Lane, err)
+			}
+		}
+		if !pause(ctx, min(cutPause, period)) {
 			return nil
 		}
 	}
+}
+
+// cutPause is how often a lane looks whether its queue makes a range.
+const cutPause = 20 * time.Millisecond
+
+// cut takes the queue's next range, if there is a whole one, or one that has
+// waited long enough. mu is held.
+func (s *Source) cut(l *lane) *Batch {
+	limit := s.options.Ranges
+	rows, bytes, count, due := int64(0), int64(0), 0, false
+	for _, e := range l.queue {
+		rows, bytes = rows+s.rows(e.Record), bytes+sizeOf(e.Record)
+		count++
+		if due = rows >= limit.Rows || bytes >= limit.Bytes; due {
+			break
+		}
+	}
+	if !due && (count == 0 || time.Since(l.oldest) < limit.Period) {
+		return nil
+	}
+	begin := l.next
+	batch := l.take(count, bytes+1)
+	l.oldest = time.Now()
+	if batch != nil {
+		batch.Range = &Range{Begin: begin, End: batch.next}
+	}
+	return batch
 }
 
 func (s *Source) rows(r *kgo.Record) int64 {

@@ -27,6 +27,7 @@ type Source struct {
 
 	mu      sync.Mutex
 	client  *kgo.Client // the group's
+	session int         // counts clients of the group
 	lanes   map[string]map[int32]*lane
 	ordered []*lane // the same, by number
 	outbox  []*Batch
@@ -62,7 +63,7 @@ func Open(ctx context.Context, options Options) (*Source, error) {
 		options: options.withDefaults(), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 		lanes: make(map[string]map[int32]*lane), record: 1 << 10, partition: keyPartition(),
 	}
-	side, err := kgo.NewClient(append(append([]kgo.Opt{}, options.Client...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	side, err := newClient(options.Client, kgo.RecordPartitioner(Placed()))
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +76,11 @@ func Open(ctx context.Context, options Options) (*Source, error) {
 	s.workers.Go(func() { s.keep(s.running) })
 	s.workers.Go(func() { s.work(s.running) })
 	return s, nil
+}
+
+// newClient makes a client that sends no figures of its own to the brokers.
+func newClient(reach []kgo.Opt, options ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(slices.Concat([]kgo.Opt{kgo.DisableClientMetrics()}, reach, options)...)
 }
 
 // Identity is the log that the source reads.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,11 +42,8 @@ var ErrLateBatch = errors.New("the batch belongs to a cycle that has ended")
 
 // open joins the group with a session of its own.
 func (t *Transaction) open(options ...kgo.Opt) error {
-	all := append([]kgo.Opt{}, t.Client...)
-	all = append(all, t.Producer...)
-	all = append(all, options...)
-	all = append(all, kgo.TransactionalID(t.ID), kgo.TransactionTimeout(t.Timeout))
-	session, err := kgo.NewGroupTransactSession(all...)
+	session, err := kgo.NewGroupTransactSession(slices.Concat(t.Client, t.Producer, options,
+		[]kgo.Opt{kgo.TransactionalID(t.ID), kgo.TransactionTimeout(t.Timeout), kgo.DisableClientMetrics()})...)
 	if err != nil {
 		return fmt.Errorf("opening a transaction session: %w", err)
 	}

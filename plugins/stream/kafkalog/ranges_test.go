@@ -1,0 +1,117 @@
+package kafkalog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sync/atomic"
+)
+
+// failProduce fails every fifth produce request, some times.
+func failProduce(count *atomic.Int64) func(kmsg.Request) (kmsg.Response, error, bool) {
+	return func(request kmsg.Request) (kmsg.Response, error, bool) {
+		produce, ok := request.(*kmsg.ProduceRequest)
+		if n := count.Add(1); !ok || n%5 != 3 || n > 40 {
+			return nil, nil, false
+		}
+		response := produce.ResponseKind().(*kmsg.ProduceResponse)
+		for _, topic := range produce.Topics {
+			failed := kmsg.NewProduceResponseTopic()
+			failed.Topic, failed.TopicID = topic.Topic, topic.TopicID
+			for _, p := range topic.Partitions {
+				one := kmsg.NewProduceResponseTopicPartition()
+				one.Partition, one.ErrorCode = p.Partition, kerr.NotEnoughReplicas.Code
+				failed.Partitions = append(failed.Partitions, one)
+			}
+			response.Topics = append(response.Topics, failed)
+		}
+		return response, nil, true
+	}
+}
+
+func ranged(rows int64) func(*Options) {
+	return func(o *Options) {
+		o.Transaction = nil
+		o.Ranges.Rows = rows
+	}
+}
+
+// taken notes the ranges of lane 0 that a worker was given.
+type taken struct {
+	mu     sync.Mutex
+	ranges []string
+}
+
+func (t *taken) note(b *Batch) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b.Lane.Number == 0 {
+		t.ranges = append(t.ranges, fmt.Sprintf("%d-%d has %d", b.Range.Begin, b.Range.End, len(b.Entries)))
+	}
+	return nil
+}
+
+func (t *taken) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]string(nil), t.ranges...)
+}
+
+func TestRangesAreCutAndCommittedAsIntents(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	k.append(0, 0, 10)
+	var got taken
+	var intents []note
+	k.startJudged("a", nil, func(b *Batch) error {
+		found, err := kadm.NewClient(k.client).FetchOffsets(context.Background(), group)
+		if err != nil {
+			return err
+		}
+		c, _ := found.Lookup("in", 0)
+		n := decodeNote(c.Metadata)
+		intents = append(intents, note{Intent: n.Intent, Time: c.At})
+		return got.note(b)
+	}, ranged(4))
+	k.eventually(10, 0)
+	require.Equal(t, []string{"0-4 has 4", "4-8 has 4", "8-10 has 2"}, got.all())
+	require.Equal(t, []note{{Intent: 4, Time: 0}, {Intent: 8, Time: 4}, {Intent: 10, Time: 8}}, intents)
+}
+
+func TestANewOwnerDoesExactlyTheRangeThatWasAnnounced(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	k.append(0, 0, 10)
+	var offsets kadm.Offsets
+	offsets.Add(kadm.Offset{Topic: "in", Partition: 0, At: 2, LeaderEpoch: -1, Metadata: note{Intent: 7}.encode()})
+	_, err := kadm.NewClient(k.client).CommitOffsets(t.Context(), group, offsets)
+	require.NoError(t, err)
+	var got taken
+	k.startJudged("a", nil, got.note, ranged(4))
+	k.eventually(10, 0)
+	require.Equal(t, []string{"2-7 has 5", "7-10 has 3"}, got.all())
+}
+
+func TestARangeThatFailsIsHandedOutAgainWhole(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	k.append(0, 0, 6)
+	var got taken
+	failures := 0
+	k.startJudged("a", nil, func(b *Batch) error {
+		_ = got.note(b)
+		if failures++; failures == 1 {
+			return errJudge
+		}
+		return nil
+	}, ranged(4))
+	k.eventually(6, 0)
+	require.Equal(t, []string{"0-4 has 4", "0-4 has 4", "4-6 has 2"}, got.all())
+}

@@ -80,6 +80,7 @@ func TestAMemberThatJoinsTakesPartitionsOverExactly(t *testing.T) {
 	for ; len(second.values(0))+len(second.values(1)) == 0 || n < 100; n++ {
 		k.append(0, n, n+1)
 		k.append(1, n, n+1)
+		time.Sleep(2 * time.Millisecond) // Records keep coming while the group moves.
 	}
 	k.eventually(int64(n), int64(n))
 	require.Equal(t, [partitions][]string{numbers(0, 0, n), numbers(1, 0, n)}, k.read("out"))

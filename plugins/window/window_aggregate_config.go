@@ -24,6 +24,7 @@ func (a *aggregator) configure(conf *service.ParsedConfig) error {
 	s.Lateness = r.milliseconds(fieldLateness)
 	s.Early = r.milliseconds(fieldEarly)
 	s.MaxWindows = r.number(fieldMaxWindows)
+	s.MaxPanes = r.number(fieldMaxPanes)
 	s.MaxSessions = r.number(fieldMaxSessions)
 	s.Hot = r.number(fieldHot)
 	s.RelativeError = r.fraction(fieldError)

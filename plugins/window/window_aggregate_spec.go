@@ -31,6 +31,7 @@ const (
 	fieldPercentiles = "percentiles"
 	fieldEmit        = "emit"
 	fieldPerMessage  = "panes_per_message"
+	fieldMaxPanes    = "max_panes_per_record"
 	fieldMaxWindows  = "max_windows"
 	fieldMaxSessions = "max_sessions_per_key"
 	fieldMaxKey      = "max_key_bytes"
@@ -135,6 +136,9 @@ func limitFields() []*service.ConfigField {
 		service.NewIntField(fieldMaxWindows).Default(1_000_000).
 			Description("How many windows (of sliding ones: slides) of all keys a partition may hold. Events that would need more are rejected. A window takes 100 to 150 bytes, with percentiles and distinct counts up to 1 KB and more.").
 			LintRule(`root = if this < 1 { "max_windows must be at least 1" }`),
+		service.NewIntField(fieldMaxPanes).Default(20_000).Advanced().
+			Description("How many panes a message leads to at most, so that the end of a window of millions of keys does not fill the memory. The next message, or tick, goes on where it stopped.").
+			LintRule(`root = if this < 1 { "max_panes_per_record must be at least 1" }`),
 		service.NewIntField(fieldMaxSessions).Default(100).Advanced().
 			Description("How many sessions a key may have at a time. Events that would begin more are rejected.").
 			LintRule(`root = if this < 1 || this > 1000 { "max_sessions_per_key must be between 1 and 1000" }`),

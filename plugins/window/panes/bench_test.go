@@ -44,7 +44,7 @@ func BenchmarkEngine(b *testing.B) {
 			}
 			b.Run(name, func(b *testing.B) {
 				s := testSettings()
-				s.Size, s.Slide, s.Lateness, s.Hot, s.MaxWindows = 60_000, 60_000, 0, 20_000, 20_000_000
+				s.Size, s.Slide, s.Lateness, s.Hot, s.MaxWindows, s.MaxPanes = 60_000, 60_000, 0, 20_000, 20_000_000, 20_000
 				s.Aggregates = one.aggregates
 				if one.set != nil {
 					one.set(&s)

@@ -43,6 +43,7 @@ type Engine struct {
 	// broken is why nothing more can be written.
 	broken      error
 	count       int // pieces in the table
+	budget      int // what the record may still cost
 	corrections []correction
 	panes       []Pane
 	merged      contents // scratch for windows of several slices
@@ -140,12 +141,13 @@ func (e *Engine) Watermark() int64 { return e.clock - e.settings.Delay }
 func (e *Engine) Windows() int { return e.count }
 
 // Advance ends a message: windows that had ended before and have changed say so,
-// then the clock moves and what has become due is fired in order of (due, key).
-// The panes are the caller's.
+// then the clock moves and what has become due is fired in order of (due, key), as
+// far as MaxPanes allows. The panes are the caller's.
 func (e *Engine) Advance() ([]Pane, error) {
 	if e.broken != nil {
 		return nil, e.broken
 	}
+	e.budget = e.settings.MaxPanes * paneCost
 	slices.SortFunc(e.corrections, func(a, b correction) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.hash, b.hash))
 	})

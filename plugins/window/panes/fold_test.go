@@ -96,12 +96,15 @@ func cut(r *rand.Rand, all []event, most int) (messages [][]event) {
 
 func TestWhatWindowsSayLastIsTheFoldOfTheirEvents(t *testing.T) {
 	kinds := map[string]func(*Settings){
-		"tumbling":            func(*Settings) {},
-		"sliding":             func(s *Settings) { s.Kind, s.Slide = Sliding, 12 },
-		"session":             session,
-		"tumbling with early": func(s *Settings) { s.Early, s.Delay = 7, 15 },
-		"sliding with early":  func(s *Settings) { s.Kind, s.Slide, s.Early, s.Delay = Sliding, 15, 7, 15 },
-		"session with early":  func(s *Settings) { session(s); s.Early, s.Delay = 7, 15 },
+		"tumbling":                     func(*Settings) {},
+		"sliding":                      func(s *Settings) { s.Kind, s.Slide = Sliding, 12 },
+		"session":                      session,
+		"tumbling with early":          func(s *Settings) { s.Early, s.Delay = 7, 15 },
+		"sliding with early":           func(s *Settings) { s.Kind, s.Slide, s.Early, s.Delay = Sliding, 15, 7, 15 },
+		"session with early":           func(s *Settings) { session(s); s.Early, s.Delay = 7, 15 },
+		"few panes a record, tumbling": func(s *Settings) { s.MaxPanes, s.Early = 2, 20 },
+		"few panes a record, sliding":  func(s *Settings) { s.Kind, s.Slide, s.MaxPanes, s.Delay = Sliding, 30, 3, 15 },
+		"few panes a record, session":  func(s *Settings) { session(s); s.MaxPanes = 9 },
 	}
 	for name, set := range kinds {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +122,10 @@ func TestWhatWindowsSayLastIsTheFoldOfTheirEvents(t *testing.T) {
 					note(t, newest, l.message(message, 0))
 					require.Empty(t, l.late, "nothing is later than the lateness")
 				}
-				note(t, newest, l.text("tick@1000000"))
+				for l.engine.Windows() > 0 {
+					note(t, newest, l.text("tick@1000000"))
+				}
+				require.Equal(t, 1, l.table.Len(), "only the clock stays")
 				requireFold(t, fold(s, all), newest)
 			}
 		})

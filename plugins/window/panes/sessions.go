@@ -162,7 +162,7 @@ func (s *sessions) correct(c correction) error {
 
 // advance fires the timers of keys.
 func (s *sessions) advance() error {
-	for {
+	for s.budget > 0 {
 		hash, due, ok := s.table.Due(s.clock)
 		if !ok {
 			return nil
@@ -174,10 +174,12 @@ func (s *sessions) advance() error {
 		if err != nil {
 			return err
 		}
+		s.budget -= paneCost
 		if err := s.act(hash, of, due); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // act does what is due to a key's sessions at that time, and sets its timer anew.

@@ -85,6 +85,8 @@ type Settings struct {
 	Aggregates []Aggregate
 	// MaxWindows is how many slices or sessions of all keys a lane may hold.
 	MaxWindows int
+	// MaxPanes is how many panes a message causes at most; the next one goes on.
+	MaxPanes int
 	// MaxSessions is how many sessions a key may have at a time.
 	MaxSessions int
 	// Hot is how many slices or sessions are kept decoded.
@@ -147,7 +149,7 @@ func (s *Settings) checkAggregates() error {
 
 // Logic names the rules under which panes are computed.
 func (s *Settings) Logic() string {
-	all := fmt.Sprintf("%q %q %s %d %d %d %d %d %d %+v %g %d", s.Name, s.By, s.Kind, s.Size, s.Slide, s.Gap, s.Delay, s.Lateness, s.Early,
+	all := fmt.Sprintf("%q %q %s %d %d %d %d %d %d %d %+v %g %d", s.Name, s.By, s.Kind, s.Size, s.Slide, s.Gap, s.Delay, s.Lateness, s.Early, s.MaxPanes,
 		s.Aggregates, s.RelativeError, s.Precision)
 	return fmt.Sprintf("windows/%d/%x", Version, testengine.Hash(0, all))
 }

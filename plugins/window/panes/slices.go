@@ -20,13 +20,22 @@ type sliced struct {
 	done   int64   // due time up to which everything is done
 	due    int64   // of the next action, never when there is none
 	armed  int64   // what the table's timer says
+	at     progress
 	parts  []int32
+	steps  []step
+	union  union
 }
 
 // slice is the keys that have events in it, by hash.
 type slice struct {
 	keys   []uint64
-	sorted bool
+	sorted int // so many of them are in order
+}
+
+// union is the keys of a window of several slices, as they were computed last.
+type union struct {
+	w, total int64
+	keys     []uint64
 }
 
 const (
@@ -36,7 +45,11 @@ const (
 )
 
 func newSliced(e *Engine) *sliced {
-	return &sliced{Engine: e, slices: make(map[int64]*slice), done: e.clock, due: never, armed: noTimer}
+	s := &sliced{Engine: e, slices: make(map[int64]*slice), done: e.clock, due: never, armed: noTimer}
+	if s.at.read(e.table) {
+		s.done = s.at.due - 1
+	}
+	return s
 }
 
 func (s *sliced) restored(id uint64, value []byte) error {
@@ -62,7 +75,6 @@ func (s *sliced) listed(start int64, hash uint64) {
 		s.due = min(s.due, s.nextOf(start))
 	}
 	one.keys = append(one.keys, hash)
-	one.sorted = false
 }
 
 func (s *sliced) add(hash uint64, key []byte, at int64, inputs []Input) (Outcome, error) {
@@ -80,108 +92,21 @@ func (s *sliced) add(hash uint64, key []byte, at int64, inputs []Input) (Outcome
 	}
 	// Windows of the slice that were said on time and may still be corrected.
 	for w := start + set.Slide - set.Size; w <= start && w+set.Size+set.Delay <= s.clock; w += set.Slide {
-		if w+set.Size+set.Lateness+set.Delay > s.clock {
+		if w+set.Size+set.Lateness+set.Delay > s.clock && s.said(w, hash) {
 			s.corrections = append(s.corrections, correction{w, hash})
 		}
 	}
 	return Taken, s.pieces.add(i, inputs, s.scale, set.Precision)
 }
 
+// said says that the key's window was said on time, if it had anything to say.
+func (s *sliced) said(w int64, hash uint64) bool {
+	due := w + s.settings.Size + s.settings.Delay
+	return due <= s.done || s.at.active && due == s.at.due && (s.at.step > 0 || s.at.some && hash <= s.at.last)
+}
+
 func (s *sliced) correct(c correction) error {
 	return s.emit(Corrected, c.hash, c.start, s.clock)
-}
-
-// advance does what is due, in order of due time.
-func (s *sliced) advance() error {
-	for s.due <= s.clock {
-		if err := s.act(s.due); err != nil {
-			return err
-		}
-		s.done, s.due = s.due, never
-		for _, start := range s.starts {
-			s.due = min(s.due, s.nextOf(start))
-		}
-	}
-	s.done = s.clock
-	switch {
-	case s.due == s.armed || s.due == never && s.armed == noTimer:
-	case s.due == never:
-		s.table.CancelTimer(sliceTimer)
-		s.armed = noTimer
-	default:
-		s.table.SetTimer(sliceTimer, s.due)
-		s.armed = s.due
-	}
-	return nil
-}
-
-// nextOf is the first due time after done at which something happens to a slice.
-func (s *sliced) nextOf(start int64) int64 {
-	set := s.settings
-	after := s.done - set.Delay // the watermark of what is done
-	last := start + set.Size    // the end of the slice's last window
-	due := last + set.Lateness
-	if end := max(start+set.Slide, nextMultiple(after, set.Slide)); end <= last {
-		due = min(due, end)
-	}
-	if end := max(start+set.Slide, nextMultiple(after-set.Lateness, set.Slide)); s.remembers() && end <= last {
-		due = min(due, end+set.Lateness)
-	}
-	if set.Early > 0 {
-		if early := nextMultiple(max(after, start), set.Early); early < last {
-			due = min(due, early)
-		}
-	}
-	return due + set.Delay
-}
-
-// remembers says that windows have cells with what was said of them.
-func (s *sliced) remembers() bool { return s.settings.Early > 0 || s.settings.Lateness > 0 }
-
-// nextMultiple is the least multiple of step that is greater than after.
-func nextMultiple(after, step int64) int64 {
-	if after < 0 {
-		return 0
-	}
-	return after - after%step + step
-}
-
-// act does what is due at a time: windows that end, early panes, slices to forget.
-func (s *sliced) act(due int64) error {
-	set := s.settings
-	at := due - set.Delay
-	if at%set.Slide == 0 {
-		if err := s.window(OnTime, at-set.Size, due); err != nil {
-			return err
-		}
-	}
-	if set.Early > 0 && at%set.Early == 0 {
-		first := at - at%set.Slide
-		for w := first + set.Slide - set.Size; w <= first; w += set.Slide {
-			if w < at && at < w+set.Size {
-				if err := s.window(Early, w, due); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	if w := at - set.Size - set.Lateness; w%set.Slide == 0 {
-		s.forget(w)
-	}
-	return nil
-}
-
-// window says what a window says, for every key that has events in it.
-func (s *sliced) window(kind PaneKind, w, due int64) error {
-	for _, hash := range s.keysOf(w) {
-		if err := s.pieces.trim(); err != nil {
-			return err
-		}
-		if err := s.emit(kind, hash, w, due); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // keysOf is the keys with events in a window, sorted.
@@ -189,19 +114,41 @@ func (s *sliced) keysOf(w int64) []uint64 {
 	first, _ := slices.BinarySearch(s.starts, w)
 	last, _ := slices.BinarySearch(s.starts, w+s.settings.Size)
 	if last-first == 1 {
-		one := s.slices[s.starts[first]]
-		if !one.sorted {
-			slices.Sort(one.keys)
-			one.sorted = true
-		}
-		return one.keys
+		return s.slices[s.starts[first]].inOrder()
 	}
-	var all []uint64
+	total := int64(0)
+	for _, start := range s.starts[first:last] {
+		total += int64(len(s.slices[start].keys))
+	}
+	if u := &s.union; u.w == w && u.total == total {
+		return u.keys
+	}
+	all := make([]uint64, 0, total)
 	for _, start := range s.starts[first:last] {
 		all = append(all, s.slices[start].keys...)
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	s.union = union{w, total, slices.Compact(all)}
+	return s.union.keys
+}
+
+// inOrder sorts what was added since the last time into the rest.
+func (one *slice) inOrder() []uint64 {
+	if added := slices.Clone(one.keys[one.sorted:]); len(added) > 0 {
+		slices.Sort(added)
+		from, to := one.sorted-1, len(one.keys)-1
+		for n := len(added) - 1; n >= 0; to-- {
+			if from >= 0 && one.keys[from] > added[n] {
+				one.keys[to] = one.keys[from]
+				from--
+				continue
+			}
+			one.keys[to] = added[n]
+			n--
+		}
+		one.sorted = len(one.keys)
+	}
+	return one.keys
 }
 
 // emit says what a window of a key says.
@@ -236,26 +183,6 @@ func (s *sliced) emit(kind PaneKind, hash uint64, w, due int64) error {
 	}
 	s.say(kind, hash, s.pieces.key(s.parts[0]), w, w+s.settings.Size, due, c)
 	return nil
-}
-
-// forget drops what was said of a window that takes no more events, and the
-// slice that begins with it.
-func (s *sliced) forget(w int64) {
-	if s.remembers() {
-		for _, hash := range s.keysOf(w) {
-			s.table.Delete(windowID(hash, w))
-		}
-	}
-	one := s.slices[w]
-	if one == nil {
-		return
-	}
-	for _, hash := range one.keys {
-		s.drop(pieceID(hash, w))
-	}
-	delete(s.slices, w)
-	at, _ := slices.BinarySearch(s.starts, w)
-	s.starts = slices.Delete(s.starts, at, at+1)
 }
 
 // write implements windows: slices have no more than their pieces.

@@ -119,6 +119,12 @@ func (p *pieces) find(id uint64) (i int32, ok bool, err error) {
 	return i, true, nil
 }
 
+// has says that there is a piece of that id.
+func (p *pieces) has(id uint64) bool {
+	_, ok := p.index[id]
+	return ok || p.table.Value(id) != nil
+}
+
 // create makes an empty piece, which is dirty.
 func (p *pieces) create(id uint64, start int64, key []byte) int32 {
 	i := p.room(id)

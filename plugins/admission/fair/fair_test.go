@@ -1,0 +1,118 @@
+package fair_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
+)
+
+func of(n int64) func() int64 { return func() int64 { return n } }
+
+func TestWhoeverHoldsLeastComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		share := fair.New(of(4))
+		for range 4 {
+			require.NoError(t, share.Acquire(t.Context(), "noisy", 1, 1))
+		}
+		var order []string
+		ask := func(name string, weight float64) {
+			go func() {
+				require.NoError(t, share.Acquire(t.Context(), name, weight, 1))
+				order = append(order, name)
+			}()
+			synctest.Wait()
+		}
+		for range 3 {
+			ask("noisy", 1)
+		}
+		ask("quiet", 1)
+		ask("heavy", 2)
+		ask("heavy", 2)
+		for range 6 {
+			share.Release("noisy", 1)
+			synctest.Wait()
+			if len(order) == 6 {
+				break
+			}
+		}
+		require.Equal(t, []string{"heavy", "quiet", "heavy", "noisy"}, order[:4])
+	})
+}
+
+func TestNobodyWaitsLongerThanHeMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		share := fair.New(of(1))
+		require.NoError(t, share.Acquire(t.Context(), "a", 1, 1))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, share.Acquire(ctx, "b", 1, 1), fair.ErrFull)
+		require.Zero(t, share.Waiting())
+		require.False(t, share.TryAcquire("b", 1, 1))
+		share.Release("a", 1)
+		require.True(t, share.TryAcquire("b", 1, 1))
+	})
+}
+
+func TestALargeOneIsNotOvertakenForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		share := fair.New(of(10))
+		require.NoError(t, share.Acquire(t.Context(), "small", 1, 6))
+		done := false
+		go func() {
+			require.NoError(t, share.Acquire(t.Context(), "large", 1, 10))
+			done = true
+		}()
+		synctest.Wait()
+		require.False(t, share.TryAcquire("small", 1, 1), "somebody waits")
+		share.Release("small", 6)
+		synctest.Wait()
+		require.True(t, done)
+	})
+}
+
+func TestMoreThanAllIsGivenAlone(t *testing.T) {
+	share := fair.New(of(10))
+	require.NoError(t, share.Acquire(t.Context(), "a", 1, 11))
+	require.False(t, share.TryAcquire("b", 1, 1))
+	share.Release("a", 11)
+	require.True(t, share.TryAcquire("b", 1, 1))
+}
+
+func TestNothingIsLostWhateverTheOrder(t *testing.T) {
+	for seed := range uint64(100) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 4))
+			capacity := int64(1 + r.IntN(20))
+			share := fair.New(func() int64 { return capacity })
+			var held int64
+			for n := range 60 {
+				name, size := fmt.Sprint("t", r.IntN(5)), int64(1+r.IntN(8))
+				arrive, patience, work := time.Duration(r.IntN(1000)), time.Duration(1+r.IntN(400)), time.Duration(r.IntN(300))
+				go func() {
+					time.Sleep(arrive)
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					if share.Acquire(ctx, name, float64(1+n%3), size) != nil {
+						return
+					}
+					held += size
+					require.True(t, held <= capacity || held == size, "seed %d: %d of %d", seed, held, capacity)
+					time.Sleep(work)
+					held -= size
+					share.Release(name, size)
+				}()
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Zero(t, share.Held())
+			require.Zero(t, share.Waiting())
+		})
+	}
+}

@@ -1,0 +1,111 @@
+// Package limiter decides how many requests may be worked on at a time: as many
+// as do not make each other slow. It follows the time from admission to the end
+// of the work, for a front door the log's acknowledgement.
+package limiter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
+
+	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
+)
+
+// ErrShed says that a request was turned away because there is no room and it is
+// not important enough to wait.
+var ErrShed = errors.New("there is more to do than can be done: this can wait")
+
+// Class is what a request brings, in the order in which it is turned away.
+type Class uint8
+
+// The classes.
+const (
+	// Annotations, plan metadata and logs are turned away when somebody waits, in this order.
+	Annotations Class = iota
+	PlanMetadata
+	Logs
+	// Results are never turned away: they wait.
+	Results
+)
+
+// Options bound the limit.
+type Options struct {
+	Least, Most, First int
+	// Lag is a figure from downstream that counts as too slow above MostLag; nil for none.
+	Lag     func() time.Duration
+	MostLag time.Duration
+}
+
+// Limiter admits requests. It is safe for concurrent use.
+type Limiter struct {
+	options  Options
+	adaptive adaptivelimiter.AdaptiveLimiter[any]
+	share    *fair.Share
+}
+
+// New returns a limiter.
+func New(o Options) *Limiter {
+	l := &Limiter{options: o}
+	//nolint:gosec // counts above 0, checked by whoever reads the configuration
+	l.adaptive = adaptivelimiter.NewBuilder[any]().
+		WithLimits(uint(o.Least), uint(o.Most), uint(o.First)).
+		WithMaxLimitStabilizationWindow(stabilization).
+		Build()
+	l.share = fair.New(func() int64 { return int64(l.Limit()) })
+	return l
+}
+
+const stabilization = 10 * time.Second
+
+// Limit is how many may be worked on now. While downstream lags it is the least.
+func (l *Limiter) Limit() int {
+	if l.options.Lag != nil && l.options.Lag() > l.options.MostLag {
+		return l.options.Least
+	}
+	return max(l.options.Least, l.adaptive.Limit())
+}
+
+// InFlight is how many are worked on, Waiting how many wait.
+func (l *Limiter) InFlight() int { return int(l.share.Held()) }
+
+// Waiting is how many requests wait to be admitted.
+func (l *Limiter) Waiting() int { return l.share.Waiting() }
+
+// room is how many may wait before a class is turned away, as a share of the limit.
+var room = map[Class]float64{Annotations: 0, PlanMetadata: 0.5, Logs: 1}
+
+// Admit waits until the tenant's request may be worked on. The errors are
+// ErrShed, and fair.ErrFull when the context ends before.
+func (l *Limiter) Admit(ctx context.Context, tenant string, weight float64, class Class) (*Permit, error) {
+	if share, sheds := room[class]; sheds && l.Waiting() > 0 && float64(l.Waiting()) >= share*float64(l.Limit()) {
+		return nil, ErrShed
+	}
+	if err := l.share.Acquire(ctx, tenant, weight, 1); err != nil {
+		return nil, err
+	}
+	// The share has decided; the adaptive limiter only measures.
+	permit, _ := l.adaptive.TryAcquirePermit()
+	return &Permit{limiter: l, tenant: tenant, permit: permit}, nil
+}
+
+// Permit is one request that is being worked on.
+type Permit struct {
+	limiter *Limiter
+	tenant  string
+	permit  adaptivelimiter.Permit
+}
+
+// Done ends the request. done says that it was worked on to the end, so that its
+// time counts.
+func (p *Permit) Done(done bool) {
+	if p.permit != nil {
+		if done {
+			p.permit.Record()
+		} else {
+			p.permit.Drop()
+		}
+	}
+	p.limiter.share.Release(p.tenant, 1)
+}

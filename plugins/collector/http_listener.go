@@ -36,6 +36,7 @@ const (
 	lfShutdownTimeout   = "shutdown_timeout"
 	lfMaxConnections    = "max_connections"
 	lfMaxHeaderBytes    = "max_header_bytes"
+	lfTrustedProxies    = "trusted_proxies"
 )
 
 func init() {
@@ -57,7 +58,7 @@ func listenerSpec() *service.ConfigSpec {
 		Version("0.1.0").
 		Categories("Network").
 		Summary("One HTTP server on which inputs mount their routes.").
-		Description(`The address is bound when the first input mounts a route, so a process that cannot have its address refuses to start with one sentence, while `+"`lint` and `test`"+` open no port.
+		Description(`HTTP/1.1 and HTTP/2 are served, with TLS and, for proxies, without. The address is bound when the first input mounts a route, so a process that cannot have its address refuses to start with one sentence, while `+"`lint` and `test`"+` open no port.
 
 Beside the routes of inputs it serves `+"`/live`"+` (200 as long as the process serves) and `+"`/ready`"+` (200 when every input is ready, 503 with the reasons before and while it shuts down).`).
 		Fields(
@@ -91,6 +92,9 @@ Beside the routes of inputs it serves `+"`/live`"+` (200 as long as the process 
 			service.NewStringField(lfMaxHeaderBytes).
 				Description("Size a request's header may have before it is answered 431.").
 				Default("64KiB").Advanced(),
+			service.NewStringListField(lfTrustedProxies).
+				Description("Addresses and networks of the proxies in front. Only their word is taken about the client (`X-Forwarded-For`) and the request's id (`X-Request-Id`); every answer carries the id.").
+				Default([]string{}).Example([]string{"10.0.0.0/8"}).Advanced(),
 		).
 		Example("One port", "The front door and the pages share an address.", `
 http_listener:
@@ -115,6 +119,7 @@ type listenerConfig struct {
 	shutdownTimeout   time.Duration
 	maxConnections    int
 	maxHeaderBytes    int
+	proxies           proxies
 }
 
 func listenerFromParsed(conf *service.ParsedConfig) (c listenerConfig, err error) {
@@ -129,6 +134,10 @@ func listenerFromParsed(conf *service.ParsedConfig) (c listenerConfig, err error
 	c.shutdownTimeout = p.duration(lfShutdownTimeout)
 	c.maxConnections = p.number(lfMaxConnections)
 	c.maxHeaderBytes = int(p.bytes(lfMaxHeaderBytes))
+	trusted, err := conf.FieldStringList(lfTrustedProxies)
+	p.keep(err)
+	c.proxies, err = parseProxies(trusted)
+	p.keep(err)
 	if p.err == nil && (c.certFile == "") != (c.keyFile == "") {
 		p.err = fmt.Errorf("reading %s: %s and %s belong together", lfTLS, lfTLSCertFile, lfTLSKeyFile)
 	}

@@ -34,7 +34,11 @@ func (l *Listener) serve() error {
 		ReadHeaderTimeout: l.config.readHeaderTimeout,
 		IdleTimeout:       l.config.idleTimeout,
 		MaxHeaderBytes:    l.config.maxHeaderBytes,
+		Protocols:         new(http.Protocols),
 	}
+	l.server.Protocols.SetHTTP1(true)
+	l.server.Protocols.SetHTTP2(true)
+	l.server.Protocols.SetUnencryptedHTTP2(true)
 	limited := netutil.LimitListener(bound, l.config.maxConnections)
 	if certificate != nil {
 		l.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
@@ -58,6 +62,7 @@ func (l *Listener) serve() error {
 // The server's own ReadTimeout would also end answers that stream. The request
 // is copied: the server must find its own body in its own when nobody reads it.
 func (l *Listener) route(w http.ResponseWriter, r *http.Request) {
+	l.config.proxies.identify(w, r)
 	if r.Body != http.NoBody && l.config.readTimeout > 0 {
 		control := http.NewResponseController(w)
 		if control.SetReadDeadline(time.Now().Add(l.config.readTimeout)) == nil {

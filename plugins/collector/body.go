@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"golang.org/x/sync/semaphore"
+	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
 )
 
 // chunkedStart is the first buffer of a body that does not announce its length.
@@ -16,13 +16,15 @@ var errBusy = errors.New("too many bytes are in flight")
 
 // allowance is what one request holds of the bytes in flight.
 type allowance struct {
-	shared *semaphore.Weighted
+	shared *fair.Share
+	tenant string
+	weight float64
 	held   int64
 }
 
 // take waits for room as long as ctx lets it.
 func (a *allowance) take(ctx context.Context, n int64) error {
-	if err := a.shared.Acquire(ctx, n); err != nil {
+	if err := a.shared.Acquire(ctx, a.tenant, a.weight, n); err != nil {
 		return errBusy
 	}
 	a.held += n
@@ -30,7 +32,9 @@ func (a *allowance) take(ctx context.Context, n int64) error {
 }
 
 func (a *allowance) giveBack() {
-	a.shared.Release(a.held)
+	if a.held > 0 {
+		a.shared.Release(a.tenant, a.held)
+	}
 	a.held = 0
 }
 

@@ -29,6 +29,11 @@ const (
 	cfAnswerTimeout = "answer_timeout"
 	cfRetryAfter    = "retry_after"
 	cfReuseBodies   = "reuse_bodies"
+	cfConcurrency   = "concurrency"
+	cfLeast         = "least"
+	cfMost          = "most"
+	cfFirst         = "first"
+	cfWrongTokens   = "max_wrong_tokens"
 	cfBatchUploads  = "batch_uploads"
 	cfBatchBytes    = "batch_bytes"
 )
@@ -48,7 +53,7 @@ A request is answered only when the stream has acknowledged its upload. Put the 
 
 Each upload is one message with the body as sent (what is packed stays packed). Its metadata are set here and nowhere else: no header, query or cookie of a client becomes metadata. A change of a suite's detection section in the suites file enters the stream as a message of the kind `+"`change`"+`.
 
-Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 503 with Retry-After.`).
+Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 429 quota of the organisation or too many wrong tokens, 503, the last two with Retry-After and RateLimit-Reset.`).
 		Fields(inputFields()...).
 		LintRule(`root = if this.quickstart.or("") == "" && this.token.or("") != "" { "token is the token of the quickstart suite: name that suite in quickstart" }`).
 		Example("A front door with a durable log", "Suites and tokens stand in a file that `connect-testengine suite add` writes.", `
@@ -108,6 +113,15 @@ func inputFields() []*service.ConfigField {
 		service.NewBoolField(cfReuseBodies).
 			Description("Use the memory of a body again once its upload has been acknowledged: it spares a third of the work on large bodies. Only safe when what stands directly behind the input keeps no reference to a message after its acknowledgement, as `upload_log` does.").
 			Default(false).Advanced(),
+		service.NewObjectField(cfConcurrency,
+			service.NewIntField(cfLeast).Description("The least uploads worked on at a time.").Default(16),
+			service.NewIntField(cfMost).Description("The most.").Default(1024),
+			service.NewIntField(cfFirst).Description("How many at the start.").Default(64),
+		).Description("How many uploads are worked on at a time, between their last byte and their answer. The number follows the time until the stream acknowledges: it falls while that grows and rises while it does not. Uploads beyond it wait, those of the organisation that has least in work for its weight first, no longer than in_flight_wait.").Advanced().
+			LintRule(`root = if this.least.or(16) < 1 || this.first.or(64) < this.least.or(16) || this.most.or(1024) < this.first.or(64) { "concurrency needs 1 <= least <= first <= most" }`),
+		service.NewIntField(cfWrongTokens).
+			Description("Wrong tokens a client's address may present in a minute; further ones are answered 429 instead of 401. 0 is without limit.").
+			Default(120).Advanced(),
 		service.NewIntField(cfBatchUploads).
 			Description("The most uploads handed to the stream as one batch. Only what is waiting already goes together: a batch never waits for more.").
 			Default(64).Advanced().LintRule(`root = if this < 1 { "batch_uploads must be at least 1" }`),
@@ -131,7 +145,10 @@ type doorConfig struct {
 	retryAfter          time.Duration
 	reuseBodies         bool
 	batchUploads        int
-	batchBytes          int64
+	wrongTokens         int
+
+	leastRequests, mostRequests, firstRequests int
+	batchBytes                                 int64
 }
 
 func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
@@ -152,12 +169,16 @@ func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
 	c.reuseBodies = p.flag(cfReuseBodies)
 	c.batchUploads = p.number(cfBatchUploads)
 	c.batchBytes = p.bytes(cfBatchBytes)
+	c.wrongTokens = p.number(cfWrongTokens)
+	c.leastRequests, c.mostRequests, c.firstRequests = p.number(cfConcurrency, cfLeast), p.number(cfConcurrency, cfMost), p.number(cfConcurrency, cfFirst)
 	switch {
 	case p.err != nil:
 	case c.bodyBytes < 1 || c.decodedBytes < 1:
 		p.err = fmt.Errorf("reading %s and %s: they must be sizes above 0", cfMaxBody, cfMaxDecoded)
 	case c.inFlightBytes <= c.bodyBytes:
 		p.err = fmt.Errorf("reading %s: it must be more than %s, or the largest upload never fits", cfInFlight, cfMaxBody)
+	case c.leastRequests < 1 || c.firstRequests < c.leastRequests || c.mostRequests < c.firstRequests:
+		p.err = fmt.Errorf("reading %s: 1 <= %s <= %s <= %s is needed", cfConcurrency, cfLeast, cfFirst, cfMost)
 	case c.reloadEvery <= 0:
 		p.err = fmt.Errorf("reading %s: it must be more than 0", cfReloadEvery)
 	}

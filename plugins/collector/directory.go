@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,9 @@ type directory struct {
 	extra []tenant.Suite
 	now   func() time.Time
 	table atomic.Pointer[tenant.Table]
+
+	// uses holds, by tokenKey, the unix second of a token's last use (*atomic.Int64).
+	uses sync.Map
 
 	// stamp is of the file as it was read, seen as it was last looked at.
 	stamp, seen fileStamp
@@ -53,6 +57,14 @@ func (d *directory) Lookup(token string) (tenant.Tenant, error) {
 	return d.table.Load().Lookup(token, d.now())
 }
 
+// Identify finds what a verified OIDC token may do.
+func (d *directory) Identify(id tenant.Identity) (tenant.Tenant, error) {
+	return d.table.Load().Identify(id)
+}
+
+// Issuers are all that some policy names.
+func (d *directory) Issuers() []string { return d.table.Load().Issuers() }
+
 // Suites returns all suites.
 func (d *directory) Suites() []tenant.Suite { return d.table.Load().Suites() }
 
@@ -83,17 +95,18 @@ func (d *directory) reload() (changed bool, err error) {
 
 func (d *directory) load() error {
 	var suites []tenant.Suite
+	var organizations []tenant.Organization
 	if d.file != "" {
 		d.stamp = stampOf(d.file)
 		raw, err := os.ReadFile(d.file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("reading suites: %w", err)
 		}
-		if suites, err = parseSuites(raw); err != nil {
+		if suites, organizations, err = parseSuites(raw); err != nil {
 			return fmt.Errorf("reading suites: %s: %w", d.file, err)
 		}
 	}
-	table, err := tenant.NewTable(merged(suites, d.extra))
+	table, err := tenant.NewTable(merged(suites, d.extra), organizations...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.file, err)
 	}
@@ -117,4 +130,29 @@ func merged(suites, extra []tenant.Suite) []tenant.Suite {
 		}
 	}
 	return suites
+}
+
+// tokenKey names a token of a suite.
+type tokenKey struct{ organization, suite, token string }
+
+func (k tokenKey) String() string { return k.organization + "/" + k.suite + " " + k.token }
+
+// used remembers that a token was used.
+func (d *directory) used(who *tenant.Tenant, now time.Time) {
+	key := tokenKey{who.Org, who.Suite, who.TokenName}
+	at, known := d.uses.Load(key)
+	if !known {
+		at, _ = d.uses.LoadOrStore(key, new(atomic.Int64))
+	}
+	at.(*atomic.Int64).Store(now.Unix()) //nolint:forcetypeassert,errcheck // nothing else is stored
+}
+
+// lastUses are the tokens' last uses, to the second.
+func (d *directory) lastUses() map[string]time.Time {
+	uses := map[string]time.Time{}
+	d.uses.Range(func(key, at any) bool {
+		uses[key.(tokenKey).String()] = time.Unix(at.(*atomic.Int64).Load(), 0).UTC() //nolint:forcetypeassert,errcheck // nothing else is stored
+		return true
+	})
+	return uses
 }

@@ -9,10 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
@@ -32,7 +31,8 @@ type door struct {
 	metrics   *doorMetrics
 
 	buffers  *buffers // nil unless bodies are used again
-	inFlight *semaphore.Weighted
+	inFlight *fair.Share
+	gate     *gate
 	// waiting has no room of its own: whoever could send has been taken by ReadBatch.
 	waiting chan *delivery
 
@@ -63,7 +63,7 @@ func newDoor(config doorConfig, res *service.Resources) *door {
 		config:   config,
 		now:      time.Now,
 		log:      res.Logger(),
-		inFlight: semaphore.NewWeighted(config.inFlightBytes),
+		inFlight: fair.New(func() int64 { return config.inFlightBytes }),
 		waiting:  make(chan *delivery),
 		stopped:  make(chan struct{}),
 		closed:   make(chan struct{}),
@@ -73,6 +73,12 @@ func newDoor(config doorConfig, res *service.Resources) *door {
 	}
 	d.metrics = newDoorMetrics(res.Metrics())
 	d.inspector = newInspector()
+	d.gate = newGate(config, d.now, func() []string {
+		if known := d.directory.Load(); known != nil {
+			return known.Issuers()
+		}
+		return nil
+	})
 	return d
 }
 
@@ -128,22 +134,34 @@ func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, er
 			message: "uploads are sent with POST",
 		}
 	}
-	known := d.directory.Load()
-	if known == nil {
-		return nil, 0, overloaded("the server is starting", d.config.retryAfter)
-	}
-	who, err := tenant.Authorize(known, r.Header.Get("Authorization"), tenant.ScopeWrite)
+	who, err := d.authorize(r)
 	if err != nil {
-		return nil, 0, unauthorized(err)
+		return nil, 0, err
 	}
+	room.tenant, room.weight = who.Org, who.Organization.Weight
 	kind, err := kindOf(r.Header)
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := d.withinQuota(&who, r.ContentLength); err != nil {
 		return nil, 0, err
 	}
 	body, err := d.read(r, room, who.Limits)
 	if err != nil {
 		return nil, 0, err
 	}
+	permit, err := d.admit(r.Context(), &who)
+	if err != nil {
+		d.buffers.put(body)
+		return nil, 0, err
+	}
+	accepted, size, err := d.work(&who, kind, body)
+	permit.Done(err == nil)
+	return accepted, size, err
+}
+
+// work checks a body and hands it to the stream.
+func (d *door) work(who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Accepted, int, error) {
 	seen, err := d.inspector.inspect(kind, body, tighter(d.config.decodedBytes, who.Limits.DecodedBytes))
 	if err != nil {
 		d.buffers.put(body)
@@ -151,7 +169,7 @@ func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, er
 	}
 	size := len(body)
 	uploadID := message.UploadID(who.Org, who.Suite, body)
-	if err := d.deliver(d.message(&who, kind, uploadID, body), body); err != nil {
+	if err := d.deliver(d.message(who, kind, uploadID, body), body); err != nil {
 		return nil, 0, err
 	}
 	seed := testengine.SuiteSeed(who.Org, who.Suite)

@@ -9,6 +9,8 @@
 //	testengine_uploads_in_flight           requests between their first byte and their answer
 //	testengine_upload_in_flight_bytes      bytes those requests hold
 //	testengine_upload_latency_ns           from the header to the answer, accepted uploads only
+//	testengine_admission_limit             uploads that may be worked on at a time
+//	testengine_admission_in_flight, _waiting  uploads that are, and that wait to be
 //	testengine_tenant_reloads_total{result}   readings of the suites file: loaded, broken
 //	testengine_suites_file_broken          1 while the suites file is refused and older tenants count
 package collector

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 const memoryFile = "collector.json"
@@ -19,10 +20,12 @@ type memory struct {
 	QuickstartToken string `json:"quickstart_token,omitempty"`
 	// Detection is, by org/suite, the hash of the detection section that the log has.
 	Detection map[string]string `json:"detection,omitempty"`
+	// TokenUses is when a token (ORG/SUITE NAME) was last used.
+	TokenUses map[string]time.Time `json:"token_uses,omitempty"`
 }
 
 func recall(dir string) (*memory, error) {
-	m := &memory{Detection: map[string]string{}}
+	m := &memory{Detection: map[string]string{}, TokenUses: map[string]time.Time{}}
 	if dir == "" {
 		return m, nil
 	}
@@ -39,6 +42,9 @@ func recall(dir string) (*memory, error) {
 	}
 	if m.Detection == nil {
 		m.Detection = map[string]string{}
+	}
+	if m.TokenUses == nil {
+		m.TokenUses = map[string]time.Time{}
 	}
 	return m, nil
 }

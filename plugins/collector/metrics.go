@@ -17,6 +17,8 @@ type doorMetrics struct {
 	requests      *service.MetricGauge
 	inFlightBytes *service.MetricGauge
 
+	limit, working, waiting *service.MetricGauge
+
 	open, held atomic.Int64
 }
 
@@ -30,6 +32,9 @@ func newDoorMetrics(m *service.Metrics) *doorMetrics {
 		latency:       m.NewTimer("testengine_upload_latency_ns"),
 		requests:      m.NewGauge("testengine_uploads_in_flight"),
 		inFlightBytes: m.NewGauge("testengine_upload_in_flight_bytes"),
+		limit:         m.NewGauge("testengine_admission_limit"),
+		working:       m.NewGauge("testengine_admission_in_flight"),
+		waiting:       m.NewGauge("testengine_admission_waiting"),
 	}
 	for _, result := range results {
 		d.uploads[result] = func(n int64) { uploads.Incr(n, result) }
@@ -48,4 +53,11 @@ func (d *doorMetrics) end(result string, bytes int, took time.Duration) {
 		d.bytes.Incr(int64(bytes))
 		d.latency.Timing(took.Nanoseconds())
 	}
+}
+
+// measure shows how admission stands.
+func (d *door) measure() {
+	d.metrics.limit.Set(int64(d.gate.limiter.Limit()))
+	d.metrics.working.Set(int64(d.gate.limiter.InFlight()))
+	d.metrics.waiting.Set(int64(d.gate.limiter.Waiting()))
 }

@@ -24,11 +24,12 @@ const (
 	resultTooSlow      = "too_slow"
 	resultOverloaded   = "overloaded"
 	resultNotStored    = "not_stored"
+	resultQuota        = "quota"
 )
 
 var results = []string{
 	resultAccepted, resultMethod, resultUnauthorized, resultForbidden, resultUnsupported, resultInvalid,
-	resultTooLarge, resultTooSlow, resultOverloaded, resultNotStored,
+	resultTooLarge, resultTooSlow, resultOverloaded, resultNotStored, resultQuota,
 }
 
 // refusal is an answer other than 202.
@@ -72,6 +73,15 @@ func notStored(wait time.Duration) *refusal {
 	}
 }
 
+// tooMany is answered until the time is over that it says.
+func tooMany(why, result string, wait time.Duration) *refusal {
+	wait = max(time.Second, wait.Round(time.Second))
+	return &refusal{
+		status: http.StatusTooManyRequests, result: result, retryAfter: wait,
+		message: why + ": nothing was stored, send it again in " + wait.String(),
+	}
+}
+
 func unauthorized(err error) *refusal {
 	if errors.Is(err, tenant.ErrScope) {
 		return &refusal{
@@ -101,6 +111,7 @@ func (r *refusal) write(w http.ResponseWriter) {
 	if r.retryAfter > 0 {
 		seconds := int64((r.retryAfter + time.Second - 1) / time.Second)
 		header.Set("Retry-After", strconv.FormatInt(seconds, 10))
+		header.Set("RateLimit-Reset", strconv.FormatInt(seconds, 10)) // what bktec reads
 	}
 	switch r.status {
 	case http.StatusUnauthorized:

@@ -14,7 +14,10 @@ import (
 
 // changeDetection is the type of a testengine.Change that carries a suite's
 // detection section.
-const changeDetection = "detection"
+const (
+	changeDetection = "detection"
+	usesEvery       = 30 * time.Second
+)
 
 // suiteWatch follows the suites file: tokens and limits count at once, a changed
 // detection section goes through the log, because detection is a function of it.
@@ -22,6 +25,7 @@ type suiteWatch struct {
 	door      *door
 	directory *directory
 	memory    *memory
+	keptUses  time.Time
 	// tell is what the quickstart has to say to the user.
 	tell string
 }
@@ -74,6 +78,27 @@ func (w *suiteWatch) follow() {
 		}
 		if changed || !sent {
 			sent = w.sendChanges()
+		}
+		w.door.measure()
+		w.keepUses()
+	}
+}
+
+// keepUses remembers when tokens were last used, at most once a usesEvery.
+func (w *suiteWatch) keepUses() {
+	if now := w.door.now(); now.Sub(w.keptUses) >= usesEvery {
+		w.keptUses = now
+		changed := false
+		for token, at := range w.directory.lastUses() {
+			if !w.memory.TokenUses[token].Equal(at) {
+				w.memory.TokenUses[token], changed = at, true
+			}
+		}
+		if !changed {
+			return
+		}
+		if err := w.memory.keep(); err != nil {
+			w.door.log.Warnf("Remembering when tokens were used: %v", err)
 		}
 	}
 }

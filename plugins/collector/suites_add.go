@@ -65,7 +65,7 @@ func Variables(base, token string) string {
 // appendSuite adds lines to the text, so that what people wrote stays as they
 // wrote it, and reads the result back before anybody else does.
 func appendSuite(raw []byte, suite NewSuite, hash tenant.Hash) ([]byte, error) {
-	before, err := parseSuites(raw)
+	before, organizations, err := parseSuites(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +79,12 @@ func appendSuite(raw []byte, suite NewSuite, hash tenant.Hash) ([]byte, error) {
 		return nil, err
 	}
 	changed := []byte(text + suiteLines(suite, hash, indent))
-	after, err := parseSuites(changed)
+	after, _, err := parseSuites(changed)
 	if err == nil && len(after) != len(before)+1 {
 		err = errors.New("the list of suites could not be found in it: write suites: with one - per suite below it, at the end of the file")
 	}
 	if err == nil {
-		_, err = tenant.NewTable(after)
+		_, err = tenant.NewTable(after, organizations...)
 	}
 	return changed, err
 }
@@ -108,7 +108,10 @@ func openList(text string) (open, indent string, err error) {
 	if len(fields) < 2 {
 		return "", "", errors.New("it is {}: write suites: instead")
 	}
-	if list := fields[1]; list.Kind == yaml.SequenceNode && len(list.Content) > 0 {
+	if fields[len(fields)-2].Value != "suites" {
+		return "", "", errors.New("suites is not the last field of it: move it to the end")
+	}
+	if list := fields[len(fields)-1]; list.Kind == yaml.SequenceNode && len(list.Content) > 0 {
 		if list.Style&yaml.FlowStyle != 0 {
 			return "", "", errors.New("suites is written in [...]: write one - per suite instead")
 		}

@@ -17,16 +17,15 @@ import (
 // parseSuites reads suites.yaml. Every error names the line and the field, and
 // a field nobody knows is an error: a misspelt "expires" must not make a token
 // live for ever.
-func parseSuites(raw []byte) ([]tenant.Suite, error) {
+func parseSuites(raw []byte) (suites []tenant.Suite, organizations []tenant.Organization, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(raw, &document); err != nil {
-		return nil, fmt.Errorf("reading YAML: %w", err)
+		return nil, nil, fmt.Errorf("reading YAML: %w", err)
 	}
 	if len(document.Content) == 0 || isNull(document.Content[0]) {
-		return nil, nil
+		return nil, nil, nil
 	}
-	var suites []tenant.Suite
-	err := eachField(document.Content[0], "the file", fieldReaders{
+	err = eachField(document.Content[0], "the file", fieldReaders{
 		"suites": func(n *yaml.Node) error {
 			return eachItem(n, "suites", func(item *yaml.Node) error {
 				suite, err := parseSuite(item)
@@ -34,8 +33,15 @@ func parseSuites(raw []byte) ([]tenant.Suite, error) {
 				return err
 			})
 		},
+		"organizations": func(n *yaml.Node) error {
+			return eachItem(n, "organizations", func(item *yaml.Node) error {
+				organization, err := parseOrganization(item)
+				organizations = append(organizations, organization)
+				return err
+			})
+		},
 	})
-	return suites, err
+	return suites, organizations, err
 }
 
 func parseSuite(n *yaml.Node) (tenant.Suite, error) {
@@ -45,6 +51,14 @@ func parseSuite(n *yaml.Node) (tenant.Suite, error) {
 		"suite":          textInto(&suite.Name, "suite"),
 		"default_branch": textInto(&suite.DefaultBranch, "default_branch"),
 		"public":         flagInto(&suite.Public, "public"),
+		"anonymous":      flagInto(&suite.Anonymous, "anonymous"),
+		"oidc": func(n *yaml.Node) error {
+			return eachItem(n, "oidc", func(item *yaml.Node) error {
+				policy, err := parsePolicy(item)
+				suite.OIDC = append(suite.OIDC, policy)
+				return err
+			})
+		},
 		"tokens": func(n *yaml.Node) error {
 			return eachItem(n, "tokens", func(item *yaml.Node) error {
 				token, err := parseToken(item)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestParseSuites(t *testing.T) {
-	suites, err := parseSuites([]byte(`
+	suites, _, err := parseSuites([]byte(`
 suites:
   - organization: acme
     suite: api
@@ -45,7 +45,7 @@ suites:
 func TestParseSuitesSaysWhere(t *testing.T) {
 	hash := tenant.HashToken("t").String()
 	for _, test := range []struct{ name, file, says string }{
-		{"a misspelt field", "suites:\n  - organization: a\n    suit: b\n", "line 3: suit: a suite has no such field; it has default_branch, detection"},
+		{"a misspelt field", "suites:\n  - organization: a\n    suit: b\n", "line 3: suit: a suite has no such field; it has anonymous, default_branch, detection"},
 		{"a misspelt field of a token", "suites:\n  - suite: b\n    tokens:\n      - expire: 1\n", "line 4: expire: a token has no such field"},
 		{"no organization", "suites:\n  - suite: b\n", "line 2: organization: it must not be empty"},
 		{"a name with a slash", "suites:\n  - organization: a\n    suite: b/c\n", `line 2: suite: "b/c" must be`},
@@ -59,12 +59,12 @@ func TestParseSuitesSaysWhere(t *testing.T) {
 		{"no YAML", "suites: [", "line 1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := parseSuites([]byte(test.file))
+			_, _, err := parseSuites([]byte(test.file))
 			require.ErrorContains(t, err, test.says)
 		})
 	}
 	for _, nothing := range []string{"", "# only a comment\n", "suites:\n", "suites: []\n"} {
-		suites, err := parseSuites([]byte(nothing))
+		suites, _, err := parseSuites([]byte(nothing))
 		require.NoError(t, err)
 		require.Empty(t, suites)
 	}
@@ -101,7 +101,7 @@ func TestAddSuite(t *testing.T) {
 					require.Contains(t, string(after), line, "comments stay")
 				}
 			}
-			suites, err := parseSuites(after)
+			suites, _, err := parseSuites(after)
 			require.NoError(t, err)
 			table, err := tenant.NewTable(suites)
 			require.NoError(t, err)

@@ -3,13 +3,15 @@ package tenant
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Table answers lookups from one reading of suites.yaml. It is immutable.
 type Table struct {
-	suites []Suite
-	tokens map[Hash]entry
+	suites        []Suite
+	tokens        map[Hash]entry
+	organizations map[string]Organization
 }
 
 type entry struct {
@@ -19,8 +21,14 @@ type entry struct {
 
 // NewTable indexes suites by the hashes of their tokens. A suite or a token
 // that stands there twice is refused, since it would not be clear who is meant.
-func NewTable(suites []Suite) (*Table, error) {
-	t := &Table{suites: suites, tokens: make(map[Hash]entry, len(suites))}
+func NewTable(suites []Suite, organizations ...Organization) (*Table, error) {
+	t := &Table{suites: suites, tokens: make(map[Hash]entry, len(suites)), organizations: map[string]Organization{}}
+	for _, organization := range organizations {
+		if _, twice := t.organizations[organization.Name]; twice {
+			return nil, fmt.Errorf("reading organizations: %s stands there twice", organization.Name)
+		}
+		t.organizations[organization.Name] = organization
+	}
 	seen := make(map[[2]string]bool, len(suites))
 	for i := range suites {
 		suite := &suites[i]
@@ -53,13 +61,41 @@ func (t *Table) add(suite *Suite) error {
 		}
 		t.tokens[token.Hash] = entry{
 			expires: token.Expires,
-			tenant: Tenant{
-				Org: suite.Organization, Suite: suite.Name, DefaultBranch: suite.DefaultBranch,
-				TokenName: token.Name, Scopes: slices.Clone(token.Scopes), Limits: suite.Limits,
-			},
+			tenant:  t.tenant(suite),
 		}
+		named := t.tokens[token.Hash]
+		named.tenant.TokenName, named.tenant.Scopes = token.Name, slices.Clone(token.Scopes)
+		t.tokens[token.Hash] = named
 	}
 	return nil
+}
+
+// tenant is who speaks for the suite, without token and scopes.
+func (t *Table) tenant(suite *Suite) Tenant {
+	organization, known := t.organizations[suite.Organization]
+	if !known {
+		organization = Organization{Name: suite.Organization, Weight: 1}
+	}
+	return Tenant{
+		Org: suite.Organization, Suite: suite.Name, DefaultBranch: suite.DefaultBranch,
+		Limits: suite.Limits, Organization: organization,
+	}
+}
+
+// anonymousPrefix begins the token of suites that take uploads from everybody.
+const anonymousPrefix = "anonymous/"
+
+// anonymous finds the suite that such a token names.
+func (t *Table) anonymous(token string) (Tenant, error) {
+	organization, name, _ := strings.Cut(strings.TrimPrefix(token, anonymousPrefix), "/")
+	for i := range t.suites {
+		if suite := &t.suites[i]; suite.Anonymous && suite.Organization == organization && suite.Name == name {
+			found := t.tenant(suite)
+			found.TokenName, found.Scopes = "anonymous", []string{ScopeWrite}
+			return found, nil
+		}
+	}
+	return Tenant{}, ErrNoSuite
 }
 
 // Lookup finds who a token speaks for at a moment. The map is keyed by the
@@ -67,6 +103,9 @@ func (t *Table) add(suite *Suite) error {
 func (t *Table) Lookup(token string, now time.Time) (Tenant, error) {
 	if token == "" {
 		return Tenant{}, ErrNoToken
+	}
+	if strings.HasPrefix(token, anonymousPrefix) {
+		return t.anonymous(token)
 	}
 	found, ok := t.tokens[HashToken(token)]
 	if !ok {

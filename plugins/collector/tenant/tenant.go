@@ -32,6 +32,11 @@ type Suite struct {
 	DefaultBranch string
 	// Public suites may be read without a token.
 	Public bool
+	// Anonymous suites take uploads with the token anonymous/ORG/SUITE, which is no
+	// secret: for forks, whose builds are given none.
+	Anonymous bool
+	// OIDC lets tokens of issuers in.
+	OIDC   []Policy
 	Tokens []Token
 	Limits Limits
 	// Detection is the section of that name as JSON, or empty. The door passes it
@@ -48,6 +53,15 @@ type Token struct {
 	Expires time.Time
 }
 
+// Organization is what all suites of that name share.
+type Organization struct {
+	Name string
+	// Weight is its share of a busy server; 1 is usual.
+	Weight float64
+	// UploadsPerMinute and BytesPerMinute bound what it may send; 0 is without limit.
+	UploadsPerMinute, BytesPerMinute int64
+}
+
 // Limits bound a suite's uploads further than the door's own fields; 0 means the door's.
 type Limits struct {
 	BodyBytes    int64
@@ -62,6 +76,7 @@ type Tenant struct {
 	TokenName     string
 	Scopes        []string
 	Limits        Limits
+	Organization  Organization
 }
 
 // May reports whether the token carries the scope.

@@ -29,6 +29,7 @@ type component struct{ Kind, Name string }
 // capabilities is the table behind plugins/<capability>/README.md. The
 // conformance test holds it against what is registered.
 var capabilities = []capability{
+	{"admission", []component{{"rate_limit", "adaptive"}}},
 	{"api", []component{{"input", "testengine_api"}}},
 	{"chunk", []component{{"processor", "webhook_chunk"}, {"input", "webhook_reassemble"}}},
 	{"collector", []component{{"resource", "http_listener"}, {"input", "collector_http"}}},
@@ -126,6 +127,8 @@ func describe(env *service.Environment, of component) (service.TemplateDataPlugi
 		view, found = env.GetOutputConfig(of.Name)
 	case "processor":
 		view, found = env.GetProcessorConfig(of.Name)
+	case "rate_limit":
+		view, found = env.GetRateLimitConfig(of.Name)
 	case "buffer":
 		view, found = env.GetBufferConfig(of.Name)
 	case "resource":

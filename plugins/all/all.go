@@ -3,6 +3,7 @@
 package all
 
 import (
+	_ "github.com/connect-testengine/connect-testengine/plugins/admission"
 	_ "github.com/connect-testengine/connect-testengine/plugins/api"
 	_ "github.com/connect-testengine/connect-testengine/plugins/chunk"
 	_ "github.com/connect-testengine/connect-testengine/plugins/collector"

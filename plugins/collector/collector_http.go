@@ -226,6 +226,10 @@ func mount(config doorConfig, listener *Listener, res *service.Resources, tell i
 	}
 	door.directory.Store(suites.directory)
 	listener.SetDirectory(suites.directory)
+	listener.SetAdmission(func() (limit, inFlight, waiting int) {
+		l := door.gate.limiter
+		return l.Limit(), l.InFlight(), l.Waiting()
+	})
 	_, _ = io.WriteString(tell, suites.tell)
 	return &input{door: door, suites: suites, done: make(chan struct{})}, nil
 }

@@ -33,6 +33,7 @@ type Listener struct {
 	routes    map[string]http.Handler
 	checks    map[string]func() error
 	directory tenant.Directory
+	admission func() (limit, inFlight, waiting int)
 
 	mux     atomic.Pointer[http.ServeMux]
 	closing atomic.Bool
@@ -116,6 +117,26 @@ func (l *Listener) Directory() tenant.Directory {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.directory
+}
+
+// SetAdmission tells others in the process how busy the front door is.
+func (l *Listener) SetAdmission(numbers func() (limit, inFlight, waiting int)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.admission = numbers
+}
+
+// Admission returns how many uploads may be worked on at a time, are, and wait
+// to be; ok is false when there is no front door.
+func (l *Listener) Admission() (limit, inFlight, waiting int, ok bool) {
+	l.mu.Lock()
+	numbers := l.admission
+	l.mu.Unlock()
+	if numbers == nil {
+		return 0, 0, 0, false
+	}
+	limit, inFlight, waiting = numbers()
+	return limit, inFlight, waiting, true
 }
 
 // Close lets requests that are being answered finish, for a bounded time.

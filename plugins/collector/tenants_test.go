@@ -1,0 +1,208 @@
+package collector
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+)
+
+// issuer is an OIDC issuer with a key of its own.
+type issuer struct {
+	*httptest.Server
+	key  *rsa.PrivateKey
+	asks int
+}
+
+func openIssuer(t *testing.T) *issuer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	i := &issuer{key: key}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"issuer": i.URL, "jwks_uri": i.URL + "/keys", "authorization_endpoint": i.URL + "/a", "token_endpoint": i.URL + "/t",
+			"id_token_signing_alg_values_supported": []string{"RS256"},
+		})
+	})
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+		i.asks++
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1", Algorithm: "RS256", Use: "sig"}}})
+	})
+	i.Server = httptest.NewServer(mux)
+	t.Cleanup(i.Close)
+	return i
+}
+
+// token signs claims; those given replace the usual ones.
+func (i *issuer) token(t *testing.T, claims map[string]any) string {
+	t.Helper()
+	all := map[string]any{
+		"iss": i.URL, "aud": "https://tests.example/organizations/acme/analytics/suites/api", "sub": "job",
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+		"organization_slug": "acme", "pipeline_slug": "web",
+	}
+	for claim, value := range claims {
+		all[claim] = value
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: i.key, KeyID: "1"}}, nil)
+	require.NoError(t, err)
+	token, err := jwt.Signed(signer).Claims(all).Serialize()
+	require.NoError(t, err)
+	return token
+}
+
+// openTenants opens a door whose suites file has more than usual in it.
+func openTenants(t *testing.T, more, inputYAML string) *house {
+	t.Helper()
+	dir := t.TempDir()
+	h := &house{t: t, suites: filepath.Join(dir, "suites.yaml"), data: filepath.Join(dir, "data")}
+	require.NoError(t, os.WriteFile(h.suites, []byte(more), 0o600))
+	h.open("", "suites_file: "+h.suites+"\ndata: "+h.data+"\n"+inputYAML)
+	return h
+}
+
+func (h *house) uploadAs(t *testing.T, token, executions string) reply {
+	t.Helper()
+	return h.send(t, bytes.NewReader(body(executions)), "Authorization", `Token token="`+token+`"`, "Content-Type", "application/json")
+}
+
+func TestOIDCTokensAreLetInByTheSuitesPolicy(t *testing.T) {
+	good, other := openIssuer(t), openIssuer(t)
+	h := openTenants(t, `
+suites:
+  - organization: acme
+    suite: api
+    oidc:
+      - iss: "`+good.URL+`"
+        claims: {organization_slug: acme, pipeline_slug: {in: [api, web]}}
+        scopes: [write_uploads]
+  - organization: acme
+    suite: page
+    oidc:
+      - iss: "`+good.URL+`"
+        claims: {organization_slug: acme}
+        scopes: [read_suites]
+`, "")
+	for _, c := range []struct {
+		name   string
+		token  string
+		status int
+	}{
+		{"issuer, audience and claims are those of the policy", good.token(t, nil), 202},
+		{"bktec's audience names the suite too", good.token(t, map[string]any{"aud": "https://tests.example/v2/analytics/organizations/acme/suites/api"}), 202},
+		{"a claim has another value", good.token(t, map[string]any{"pipeline_slug": "docs"}), 401},
+		{"a claim is missing", good.token(t, map[string]any{"organization_slug": nil}), 401},
+		{"the audience names no suite", good.token(t, map[string]any{"aud": "https://tests.example"}), 401},
+		{"the audience names another suite", good.token(t, map[string]any{"aud": "x/organizations/acme/analytics/suites/none"}), 401},
+		{"it has expired", good.token(t, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), 401},
+		{"an issuer that no policy names is never asked", other.token(t, nil), 401},
+		{"it is signed by somebody else", other.token(t, map[string]any{"iss": good.URL}), 401},
+		{"the policy gives no right to write", good.token(t, map[string]any{"aud": "x/organizations/acme/analytics/suites/page"}), 403},
+		{"it is no token at all", "eyJhbGciOiJub25lIn0.e30.", 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.status, h.uploadAs(t, c.token, oneExecution).status)
+		})
+	}
+	require.Zero(t, other.asks)
+	require.LessOrEqual(t, good.asks, 2, "keys are remembered")
+	token := good.token(t, nil)
+	require.Equal(t, 202, h.uploadAs(t, token, oneExecution).status)
+	good.CloseClientConnections()
+	require.Equal(t, 202, h.uploadAs(t, token, oneExecution).status, "a verified token is remembered until it expires")
+}
+
+func TestAnIssuerThatIsAwayIsAReasonToTryAgain(t *testing.T) {
+	gone := openIssuer(t)
+	h := openTenants(t, `
+suites:
+  - {organization: acme, suite: api, oidc: [{iss: "`+gone.URL+`", claims: {organization_slug: acme}}]}
+`, "")
+	token := gone.token(t, nil)
+	gone.Close()
+	answer := h.uploadAs(t, token, oneExecution)
+	require.Equal(t, 503, answer.status)
+	require.NotEmpty(t, answer.header.Get("Retry-After"))
+}
+
+func TestAnonymousSuites(t *testing.T) {
+	h := openTenants(t, `
+suites:
+  - {organization: acme, suite: forks, anonymous: true}
+  - {organization: acme, suite: api}
+`, "")
+	require.Equal(t, 202, h.uploadAs(t, "anonymous/acme/forks", oneExecution).status)
+	require.Equal(t, 401, h.uploadAs(t, "anonymous/acme/api", oneExecution).status)
+	require.Equal(t, 401, h.uploadAs(t, "anonymous/acme/none", oneExecution).status)
+}
+
+func TestAQuotaIsAnsweredWithTheTimeToWait(t *testing.T) {
+	h := openTenants(t, `
+organizations:
+  - {organization: acme, weight: 2, quota: {uploads_per_minute: 2}}
+suites:
+  - {organization: acme, suite: api, tokens: [{name: ci, hash: "`+tenant.HashToken("a").String()+`"}]}
+  - {organization: other, suite: api, tokens: [{name: ci, hash: "`+tenant.HashToken("b").String()+`"}]}
+`, "")
+	for _, want := range []int{202, 202, 429} {
+		answer := h.uploadAs(t, "a", strings.Repeat(oneExecution+",", want%10)+oneExecution)
+		require.Equal(t, want, answer.status)
+		if want == 429 {
+			require.Equal(t, answer.header.Get("Retry-After"), answer.header.Get("RateLimit-Reset"))
+			require.NotEmpty(t, answer.header.Get("RateLimit-Reset"))
+			require.Contains(t, answer.message(t), "organization acme has sent more than its quota allows")
+		}
+	}
+	require.Equal(t, 202, h.uploadAs(t, "b", oneExecution).status, "the quota of one is not that of another")
+}
+
+func TestGuessingTokensIsLimitedAndDisturbsNobodyWhoHasOne(t *testing.T) {
+	h := openHouse(t, "", "max_wrong_tokens: 3")
+	var statuses []int
+	for range 5 {
+		statuses = append(statuses, h.uploadAs(t, "guess", oneExecution).status)
+	}
+	require.Equal(t, []int{401, 401, 401, 429, 429}, statuses)
+	require.Equal(t, 202, h.uploadAs(t, writeToken, oneExecution).status)
+}
+
+func TestWhenATokenWasUsedIsRemembered(t *testing.T) {
+	h := openHouse(t, "", "")
+	require.Equal(t, 202, h.uploadAs(t, writeToken, oneExecution).status)
+	uses := h.input.door.directory.Load().lastUses()
+	require.Contains(t, uses, "acme/api ci")
+	require.WithinDuration(t, time.Now(), uses["acme/api ci"], 10*time.Second)
+	h.input.suites.keepUses()
+	kept, err := recall(h.data)
+	require.NoError(t, err)
+	require.Equal(t, uses, kept.TokenUses)
+}
+
+func TestPoliciesThatAreRefused(t *testing.T) {
+	for _, c := range []struct{ oidc, says string }{
+		{`[{iss: "http://ci.example", claims: {a: b}}]`, "a policy needs the issuer's https address"},
+		{`[{iss: "https://ci.example"}]`, "name at least one"},
+		{`[{iss: "https://ci.example", claims: {a: {in: []}}}]`, "claims.a: a text or {in: [texts]} is expected"},
+		{`[{iss: "https://ci.example", claims: {a: b}, scopes: [admin]}]`, `"admin" is no scope`},
+	} {
+		_, _, err := parseSuites([]byte("suites:\n  - {organization: a, suite: b, oidc: " + c.oidc + "}\n"))
+		require.ErrorContains(t, err, c.says)
+	}
+	_, _, err := parseSuites([]byte("organizations: [{organization: a, weight: 0}]"))
+	require.ErrorContains(t, err, "weight: a number above 0 is expected")
+}

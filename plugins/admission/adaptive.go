@@ -31,7 +31,7 @@ func adaptiveSpec() *service.ConfigSpec {
 		Version("0.2.0").
 		Categories("Utility").
 		Summary("Lets something through while the front door has room, and holds it back while uploads need it.").
-		Description(`The front door (input ` + "`collector_http`" + `) admits as many uploads at a time as do not make each other slow. This rate limit shows those numbers to other parts of the same process, so that what matters less (a backfill, an export) makes room: it grants access while the uploads in work are fewer than a share of the limit and none waits.`).
+		Description(`The front door (input `+"`collector_http`"+`) admits as many uploads at a time as do not make each other slow. This rate limit shows those numbers to other parts of the same process, so that what matters less (a backfill, an export) makes room: it grants access while the uploads in work are fewer than a share of the limit and none waits.`).
 		Fields(
 			service.NewStringField(rfListener).
 				Description("The label of the http_listener on which the front door is mounted.").
@@ -42,7 +42,18 @@ func adaptiveSpec() *service.ConfigSpec {
 			service.NewDurationField(rfWait).
 				Description("How long to wait before asking again.").
 				Default("100ms").Advanced(),
-		)
+		).
+		Example("Copy archived uploads while nobody waits", "The copy stops while the front door is busy.", `
+rate_limit_resources:
+  - label: spare_time
+    adaptive:
+      listener: listener
+
+pipeline:
+  processors:
+    - rate_limit:
+        resource: spare_time
+`)
 }
 
 // load is what the front door tells of itself.

@@ -144,14 +144,14 @@ func (d *directory) used(who *tenant.Tenant, now time.Time) {
 	if !known {
 		at, _ = d.uses.LoadOrStore(key, new(atomic.Int64))
 	}
-	at.(*atomic.Int64).Store(now.Unix()) //nolint:forcetypeassert,errcheck // nothing else is stored
+	at.(*atomic.Int64).Store(now.Unix()) //nolint:forcetypeassert // nothing else is stored
 }
 
 // lastUses are the tokens' last uses, to the second.
 func (d *directory) lastUses() map[string]time.Time {
 	uses := map[string]time.Time{}
 	d.uses.Range(func(key, at any) bool {
-		uses[key.(tokenKey).String()] = time.Unix(at.(*atomic.Int64).Load(), 0).UTC() //nolint:forcetypeassert,errcheck // nothing else is stored
+		uses[key.(tokenKey).String()] = time.Unix(at.(*atomic.Int64).Load(), 0).UTC() //nolint:forcetypeassert // nothing else is stored
 		return true
 	})
 	return uses

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -56,9 +57,7 @@ func (i *issuer) token(t *testing.T, claims map[string]any) string {
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
 		"organization_slug": "acme", "pipeline_slug": "web",
 	}
-	for claim, value := range claims {
-		all[claim] = value
-	}
+	maps.Copy(all, claims)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: i.key, KeyID: "1"}}, nil)
 	require.NoError(t, err)
 	token, err := jwt.Signed(signer).Claims(all).Serialize()

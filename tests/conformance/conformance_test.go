@@ -19,10 +19,11 @@ import (
 
 // ours is every component of the bundle by kind; a new one is a row here.
 var ours = map[string][]string{
-	"input":     {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history"},
-	"buffer":    {"upload_log"},
-	"processor": {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode", "window_aggregate"},
-	"output":    {"duckdb", "ndjson_file"},
+	"input":      {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history", "webhook_http", "webhook_reassemble"},
+	"buffer":     {"upload_log"},
+	"processor":  {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode", "window_aggregate", "webhook_chunk"},
+	"rate_limit": {"adaptive"},
+	"output":     {"duckdb", "ndjson_file"},
 }
 
 var resources = []string{"http_listener", "testengine_state", "duckdb_database", "testengine_schemas"}
@@ -39,6 +40,8 @@ func view(t *testing.T, kind, name string) *service.ConfigView {
 		view, found = env.GetBufferConfig(name)
 	case "processor":
 		view, found = env.GetProcessorConfig(name)
+	case "rate_limit":
+		view, found = env.GetRateLimitConfig(name)
 	case "output":
 		view, found = env.GetOutputConfig(name)
 	}

@@ -24,8 +24,9 @@ func TestWhoeverHoldsLeastComesFirst(t *testing.T) {
 		var order []string
 		ask := func(name string, weight float64) {
 			go func() {
-				require.NoError(t, share.Acquire(t.Context(), name, weight, 1))
-				order = append(order, name)
+				if share.Acquire(t.Context(), name, weight, 1) == nil {
+					order = append(order, name)
+				}
 			}()
 			synctest.Wait()
 		}
@@ -66,8 +67,7 @@ func TestALargeOneIsNotOvertakenForEver(t *testing.T) {
 		require.NoError(t, share.Acquire(t.Context(), "small", 1, 6))
 		done := false
 		go func() {
-			require.NoError(t, share.Acquire(t.Context(), "large", 1, 10))
-			done = true
+			done = share.Acquire(t.Context(), "large", 1, 10) == nil
 		}()
 		synctest.Wait()
 		require.False(t, share.TryAcquire("small", 1, 1), "somebody waits")
@@ -103,7 +103,9 @@ func TestNothingIsLostWhateverTheOrder(t *testing.T) {
 						return
 					}
 					held += size
-					require.True(t, held <= capacity || held == size, "seed %d: %d of %d", seed, held, capacity)
+					if held > capacity && held != size {
+						t.Errorf("seed %d: %d of %d", seed, held, capacity)
+					}
 					time.Sleep(work)
 					held -= size
 					share.Release(name, size)

@@ -48,7 +48,6 @@ type Limiter struct {
 // New returns a limiter.
 func New(o Options) *Limiter {
 	l := &Limiter{options: o}
-	//nolint:gosec // counts above 0, checked by whoever reads the configuration
 	l.adaptive = adaptivelimiter.NewBuilder[any]().
 		WithLimits(uint(o.Least), uint(o.Most), uint(o.First)).
 		WithMaxLimitStabilizationWindow(stabilization).

@@ -2,6 +2,7 @@ package limiter_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +37,7 @@ func TestResultsWaitAndTheRestIsTurnedAwayInOrder(t *testing.T) {
 			defer cancel()
 			_, err := l.Admit(ctx, "a", 1, class)
 			require.Error(t, err)
-			return err == limiter.ErrShed
+			return errors.Is(err, limiter.ErrShed)
 		}
 		for _, step := range []struct {
 			waiting                 int

@@ -22,12 +22,13 @@ type registry struct {
 	config schemasConfig
 	client *sr.Client
 	now    func() time.Time
+	warn   func(format string, values ...any)
 
 	mu      sync.Mutex
 	unknown map[uint32]time.Time // Until when an id is taken as unknown.
 }
 
-func newRegistry(config schemasConfig, now func() time.Time) (*registry, error) {
+func newRegistry(config schemasConfig, now func() time.Time, warn func(string, ...any)) (*registry, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
 	transport.TLSClientConfig = config.tls
 	options := []sr.ClientOpt{
@@ -42,7 +43,7 @@ func newRegistry(config schemasConfig, now func() time.Time) (*registry, error) 
 	if err != nil {
 		return nil, fmt.Errorf("making a client of the registry %s: %w", config.url, err)
 	}
-	return &registry{config: config, client: client, now: now, unknown: make(map[uint32]time.Time)}, nil
+	return &registry{config: config, client: client, now: now, warn: warn, unknown: make(map[uint32]time.Time)}, nil
 }
 
 // prepare returns the id of the record's schema, which the registry has afterwards.
@@ -73,9 +74,7 @@ func (r *registry) prepare(ctx context.Context, record avro.Record) (id uint32, 
 		return 0, r.asking("registering schema "+record.String(), err)
 	}
 	if len(versions) == 0 {
-		if err := r.setRule(ctx, subject); err != nil {
-			return 0, err
-		}
+		r.setRule(ctx, subject)
 	}
 	return uint32(registered), nil
 }
@@ -106,20 +105,17 @@ func (r *registry) compare(ctx context.Context, record avro.Record, subject stri
 	return nil
 }
 
-func (r *registry) setRule(ctx context.Context, subject string) error {
+// setRule tells the registry the rule of a new subject. It is for other writers:
+// where we may not, ours are compared all the same.
+func (r *registry) setRule(ctx context.Context, subject string) {
 	if r.config.compatibility == "" {
-		return nil
+		return
 	}
-	var level sr.CompatibilityLevel
-	if err := level.UnmarshalText([]byte(r.config.compatibility)); err != nil {
-		return fmt.Errorf("reading %s: %w", sfCompatibility, err)
-	}
-	for _, result := range r.client.SetCompatibility(ctx, sr.SetCompatibility{Level: level}, subject) {
+	for _, result := range r.client.SetCompatibility(ctx, sr.SetCompatibility{Level: r.config.level}, subject) {
 		if result.Err != nil {
-			return r.asking("setting the rule of subject "+subject, result.Err)
+			r.warn("the registry keeps its own rule for subject %s: %v", subject, result.Err)
 		}
 	}
-	return nil
 }
 
 // fetch returns the text of a schema. asked is false when the answer was remembered.

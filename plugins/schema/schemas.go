@@ -24,7 +24,7 @@ func newSchemas(config schemasConfig, res *service.Resources) (*schemas, error) 
 	if config.url == "" {
 		return &schemas{Codec: avro.NewBuiltIn()}, nil
 	}
-	registry, err := newRegistry(config, time.Now)
+	registry, err := newRegistry(config, time.Now, res.Logger().Warnf)
 	if err != nil {
 		return nil, err
 	}

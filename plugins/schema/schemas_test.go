@@ -3,6 +3,8 @@ package schema
 import (
 	"encoding/binary"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -209,6 +211,44 @@ func TestTheRegistryIsToldWhoAsks(t *testing.T) {
 	require.ErrorContains(t, open(t, "url: "+registry.URL()).Prepare(t.Context(), testengine.KindRun), "looking up schema run")
 	s := open(t, "url: "+registry.URL()+"\nbasic_auth: {username: testengine, password: secret}")
 	require.NoError(t, s.Prepare(t.Context(), testengine.KindRun))
+}
+
+func TestARuleThatWeMayNotSetIsAWarning(t *testing.T) {
+	registry := newFake(t)
+	registry.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+	s := open(t, "url: "+registry.URL())
+	var warned string
+	s.registry.warn = func(format string, values ...any) { warned = fmt.Sprintf(format, values...) }
+	require.NoError(t, s.Prepare(t.Context(), testengine.KindRun))
+	require.Contains(t, warned, "the registry keeps its own rule for subject runs-value")
+
+	warned = ""
+	s = open(t, "url: "+registry.URL()+"\nsubject_prefix: quiet\ncompatibility: \"\"")
+	s.registry.warn = func(format string, values ...any) { warned = fmt.Sprintf(format, values...) }
+	require.NoError(t, s.Prepare(t.Context(), testengine.KindRun))
+	require.Empty(t, warned)
+}
+
+func TestTheRegistryIsReachedThroughTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"subject":"runs-value","id":7,"version":1,"schema":"\"string\""}`))
+	}))
+	defer server.Close()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.Error(t, open(t, "url: "+server.URL).Prepare(t.Context(), testengine.KindRun), "nobody knows its certificate")
+	quoted, err := json.Marshal(string(certificate))
+	require.NoError(t, err)
+	s := open(t, fmt.Sprintf("url: %s\ntls: {enabled: true, root_cas: %s}", server.URL, quoted))
+	require.NoError(t, s.Prepare(t.Context(), testengine.KindRun))
+	data, err := s.Append(nil, run("a"))
+	require.NoError(t, err)
+	require.Equal(t, uint32(7), binary.BigEndian.Uint32(data[1:]))
 }
 
 func TestWhatCannotBeAnAddress(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/sr"
+
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
@@ -100,7 +102,7 @@ func schemasFields() []*service.ConfigField {
 			Description("Register schemas that the registry has not got. With `false` somebody else does, and a writer whose schema is not there refuses to write.").Advanced(),
 		service.NewStringEnumField(sfCompatibility, "NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE", "").
 			Default("FULL_TRANSITIVE").
-			Description("The rule that the registry is told for a subject that this process is the first to write to; it binds other writers. Empty leaves the registry's own. This process compares in both directions whatever the rule is.").Advanced(),
+			Description("The rule that the registry is told for a subject that this process is the first to write to; it binds other writers. When the registry does not let us, a warning says so. Empty leaves the registry's own. This process compares in both directions whatever the rule is.").Advanced(),
 		service.NewDurationField(sfTimeout).Default("5s").
 			Description("How long one request to the registry may take."),
 		service.NewDurationField(sfRetryUnknown).Default("1m").
@@ -119,6 +121,7 @@ type schemasConfig struct {
 	subjects      map[avro.Record]string
 	register      bool
 	compatibility string
+	level         sr.CompatibilityLevel // compatibility, when it is not empty
 	timeout       time.Duration
 	retryUnknown  time.Duration
 	username      string
@@ -141,6 +144,11 @@ func schemasFromParsed(conf *service.ParsedConfig) (c schemasConfig, err error) 
 	}
 	if c.compatibility, err = conf.FieldString(sfCompatibility); err != nil {
 		return c, err
+	}
+	if c.compatibility != "" {
+		if err := c.level.UnmarshalText([]byte(c.compatibility)); err != nil {
+			return c, fmt.Errorf("reading %s: %w", sfCompatibility, err)
+		}
 	}
 	if c.timeout, err = conf.FieldDuration(sfTimeout); err != nil {
 		return c, err

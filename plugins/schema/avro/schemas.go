@@ -60,8 +60,14 @@ func RecordOf(kind testengine.Kind) (Record, bool) {
 }
 
 // released has one folder for each version that was ever released. A folder
-// never changes; a change of a schema is a file in a new folder, and what is
-// not in the newest folder is unchanged since the one before it.
+// never changes. What is not in the newest one is unchanged since the one
+// before it.
+//
+// To change a schema: copy its newest file to a new folder, add fields with
+// defaults or drop some, raise newestVersion, follow in the append and read
+// functions, run the tests with -update once (they leave a sample of the new
+// version), add its layout to the table of schemas_test.go, and run make docs,
+// which writes config/schemas.
 //
 //go:embed schemas
 var released embed.FS

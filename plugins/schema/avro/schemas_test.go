@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,6 +55,14 @@ func TestReleasedLayoutsDoNotChange(t *testing.T) {
 			sum := hex.EncodeToString(avro.MustParse(version.Text).Fingerprint(sha256.New()))[:16]
 			require.Equal(t, layouts[version.ID()], sum, "%s version %d, id %#x", record, version.Number, version.ID())
 		}
+	}
+}
+
+func TestTheCurrentSchemasLieWherePeopleLook(t *testing.T) {
+	for _, record := range Records() {
+		found, err := os.ReadFile(filepath.Join("..", "..", "..", "config", "schemas", record.String()+".avsc"))
+		require.NoError(t, err)
+		require.Equal(t, record.Current().Text, string(found), "run make docs")
 	}
 }
 

@@ -56,7 +56,7 @@ func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) erro
 	if there {
 		return s.arrive(l, load, stands)
 	}
-	committed, err := s.committed(ctx)
+	committed, err := s.stable(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the committed offsets: %w", err)
 	}

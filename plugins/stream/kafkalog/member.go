@@ -152,7 +152,7 @@ func (s *Source) all() []*lane { return s.ordered }
 // rewind reads c from the brokers and brings every lane of ours to it: after
 // anything but a clean commit nobody else knows where it is.
 func (s *Source) rewind(ctx context.Context, client *kgo.Client) error {
-	committed, err := s.committed(ctx)
+	committed, err := s.stable(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the committed offsets: %w", err)
 	}

@@ -26,6 +26,8 @@ func (s *Source) survey(ctx context.Context) error {
 	if err := s.surveyTopics(ctx); err != nil {
 		return err
 	}
+	// Not the stable ones: a predecessor's open transaction would hold us back, and
+	// it is our own joining that ends it.
 	committed, err := s.committed(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the committed offsets of group %s: %w", s.options.Group, err)
@@ -105,10 +107,16 @@ type commit struct {
 	note  note
 }
 
-// committed reads c of every partition of the log, and waits for transactions
-// that may still move it. A partition without one is missing.
+// stable reads c of every partition of the log, and fails while a transaction
+// may still move it.
+func (s *Source) stable(ctx context.Context) (map[string]map[int32]commit, error) {
+	return s.committed(kadm.RequireStable(ctx))
+}
+
+// committed reads what was committed last for every partition of the log. A
+// partition without an offset is missing.
 func (s *Source) committed(ctx context.Context) (map[string]map[int32]commit, error) {
-	found, err := kadm.NewClient(s.side).FetchOffsets(kadm.RequireStable(ctx), s.options.Group)
+	found, err := kadm.NewClient(s.side).FetchOffsets(ctx, s.options.Group)
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, nil
 	}

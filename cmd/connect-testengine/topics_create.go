@@ -14,6 +14,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/topics"
 )
 
 // topicsCommand manages the topics of a cluster from the command line.
@@ -35,6 +36,9 @@ func topicsCommand() *ucli.Command {
 				&ucli.IntFlag{Name: "partitions", Usage: "Partitions of every topic; they cannot be changed later."},
 				&ucli.IntFlag{Name: "replication", Usage: "Brokers that hold each record: 1 on a lone broker."},
 				&ucli.IntFlag{Name: "min-in-sync", Usage: "Brokers that must hold a record before it counts as written."},
+				&ucli.StringSliceFlag{
+					Name: "group", Usage: "A further group and a topic it reads from the beginning, GROUP=TOPIC; with commas between.",
+				},
 				&ucli.BoolFlag{Name: "tls", Usage: "Speak TLS with the brokers, certificates checked against the system's roots."},
 				&ucli.StringFlag{
 					Name: "sasl", EnvVars: []string{"TESTENGINE_SASL_MECHANISM"},
@@ -63,6 +67,10 @@ func createTopics(c *ucli.Context) error {
 		if c.IsSet(flag) {
 			*field = c.Int(flag)
 		}
+	}
+	for _, group := range c.StringSlice("group") {
+		name, topic, _ := strings.Cut(group, "=")
+		settings.Groups = append(settings.Groups, topics.Group{Name: name, Topics: []string{topic}})
 	}
 	if err := settings.Check(); err != nil {
 		return fmt.Errorf("creating topics: %w", err)

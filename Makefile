@@ -33,6 +33,10 @@ demo: build ## The same, fed by a simulator of CI traffic.
 		--set 'input.broker.inputs.2.label=simulator' \
 		--set "input.broker.inputs.2.ci_simulator.position_file=$${TESTENGINE_DATA:-./data}/simulator.json" pipelines/quickstart.yaml
 
+.PHONY: cluster
+cluster: build ## A real Kafka and one process for each pipeline, side by side.
+	tests/services/cluster.sh
+
 .PHONY: test
 test: services build ## Installs what tests need and runs them, with the race detector on our packages.
 	go test -race -shuffle=on -timeout 20m ./plugins/... ./cmd/...
@@ -86,6 +90,10 @@ fuzz: ## Fuzzes every parser for FUZZTIME (30s).
 .PHONY: bench
 bench: ## Runs the benchmarks behind tests/bench/RESULTS.md.
 	go test -run '^$$' -bench . -benchmem -timeout 2h ./plugins/... ./tests/bench/...
+
+.PHONY: bench-peers
+bench-peers: build ## Detection beside Apache Flink, one broker, one run; about half an hour.
+	go test -run '^$$' -bench . -benchtime 1x -timeout 2h -v ./tests/bench/peers/
 
 .PHONY: torture
 torture: build ## 200 kill -9 under load; about an hour.

@@ -127,3 +127,11 @@ func (p *Process) Pause() { _ = p.command.Process.Signal(syscall.SIGSTOP) }
 
 // Resume is SIGCONT.
 func (p *Process) Resume() { _ = p.command.Process.Signal(syscall.SIGCONT) }
+
+// Stacks ends the process with SIGQUIT and returns what it printed, with what
+// each of its goroutines was doing: for tests that fail.
+func (p *Process) Stacks() string {
+	_ = p.command.Process.Signal(syscall.SIGQUIT)
+	<-p.done
+	return p.Output()
+}

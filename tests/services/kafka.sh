@@ -47,19 +47,21 @@ print(*[s.getsockname()[1] for s in held])
 PY
 }
 
-# Writes the settings of n brokers: broker i listens at port i, its controller at port n + i.
+# Writes the settings of n brokers. Each has three ports: for clients, for the
+# controllers, and for clients that come through a proxy of a test, which are told
+# to find the broker at a fourth, where the proxy listens.
 configure() {
 	local n=$1 replicas=1 in_sync=1 voters="" i
 	[ "$n" -lt 3 ] || { replicas=3; in_sync=2; }
-	read -r -a ports <<<"$(free_ports $((2 * n)))"
+	read -r -a ports <<<"$(free_ports $((4 * n)))"
 	for i in $(seq "$n"); do voters+="$i@127.0.0.1:${ports[n + i - 1]},"; done
 	for i in $(seq "$n"); do
 		{
 			cat "$here/server.properties"
 			echo "node.id=$i"
 			echo "controller.quorum.voters=${voters%,}"
-			echo "listeners=PLAINTEXT://127.0.0.1:${ports[i - 1]},CONTROLLER://127.0.0.1:${ports[n + i - 1]}"
-			echo "advertised.listeners=PLAINTEXT://127.0.0.1:${ports[i - 1]}"
+			echo "listeners=PLAINTEXT://127.0.0.1:${ports[i - 1]},CONTROLLER://127.0.0.1:${ports[n + i - 1]},PROXIED://127.0.0.1:${ports[2 * n + i - 1]}"
+			echo "advertised.listeners=PLAINTEXT://127.0.0.1:${ports[i - 1]},PROXIED://127.0.0.1:${ports[3 * n + i - 1]}"
 			echo "log.dirs=$dir/data$i"
 			echo "default.replication.factor=$replicas"
 			echo "min.insync.replicas=$in_sync"
@@ -69,6 +71,7 @@ configure() {
 		(java_of_kafka kafka.tools.StorageTool format -t "$cluster" -c "$dir/broker$i.properties" --ignore-formatted) >"$dir/format$i.log" 2>&1 ||
 			die "formatting the folder of broker $i: $(tail -3 "$dir/format$i.log")"
 		echo "${ports[i - 1]}" >"$dir/port$i"
+		echo "127.0.0.1:${ports[2 * n + i - 1]} 127.0.0.1:${ports[3 * n + i - 1]}" >"$dir/proxy$i"
 	done
 	echo "$n" >"$dir/brokers"
 }

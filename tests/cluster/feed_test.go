@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/tests/bench/peers/uploads"
+	"github.com/connect-testengine/connect-testengine/tests/harness"
+)
+
+// feed writes uploads into the topic at a rate, as doors would: one in fifty
+// comes a second time, through another door.
+type feed struct {
+	load       uploads.Load
+	perSecond  float64
+	executions atomic.Int64 // without those of the second deliveries
+	stop       context.CancelFunc
+	done       chan struct{}
+}
+
+// startFeed begins; Stop ends it. A broker that is away holds it back.
+func startFeed(t *testing.T, kafka *harness.Kafka, perSecond float64) *feed {
+	t.Helper()
+	f := &feed{load: uploads.Load{Suites: 12, Tests: 2000, PerUpload: 500}, perSecond: perSecond, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	f.stop = cancel
+	client := kafka.Client(kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(64), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	go func() {
+		defer close(f.done)
+		f.run(ctx, t, client)
+		if err := client.Flush(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(f.Stop)
+	return f
+}
+
+// Stop returns when everything is written.
+func (f *feed) Stop() {
+	f.stop()
+	<-f.done
+}
+
+func (f *feed) run(ctx context.Context, t *testing.T, client *kgo.Client) {
+	codec := avro.NewBuiltIn()
+	if err := codec.Prepare(ctx, testengine.KindUpload); err != nil {
+		t.Error(err)
+		return
+	}
+	begin := time.Now()
+	for run := 0; ; run++ {
+		for upload := range f.load.Uploads() {
+			for suite := range f.load.Suites {
+				for float64(f.executions.Load()) > f.perSecond*time.Since(begin).Seconds() {
+					time.Sleep(2 * time.Millisecond)
+					if ctx.Err() != nil {
+						return
+					}
+				}
+				body, n := f.load.Append(nil, suite, run, upload)
+				f.executions.Add(int64(n))
+				times := 1
+				if (run*f.load.Suites+suite)%50 == 0 {
+					times = 2
+				}
+				for range times {
+					record, err := uploadRecord(codec, fmt.Sprintf("suite-%d", suite), body)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					// What was begun is written to the end, so that the count is right.
+					client.Produce(context.WithoutCancel(ctx), record, func(_ *kgo.Record, err error) {
+						if err != nil {
+							t.Error(err)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// uploadRecord is what ingest_uploads writes.
+func uploadRecord(codec testengine.RecordCodec, suite string, body []byte) (*kgo.Record, error) {
+	value, err := codec.Append(nil, &testengine.Record{
+		Kind: testengine.KindUpload, Org: "acme", Suite: suite, DefaultBranch: "main", ContentType: "application/json",
+		UploadID: message.UploadID("acme", suite, body), ReceivedAt: time.Now().UnixMilli(), Body: body,
+	})
+	return &kgo.Record{
+		Topic: "uploads", Key: []byte("acme/" + suite), Value: value,
+		Headers: []kgo.RecordHeader{{Key: testengine.MetaKind, Value: []byte(testengine.KindUpload)}},
+	}, err
+}
+
+func TestTheFeedIsWhatADoorWrites(t *testing.T) {
+	codec := avro.NewBuiltIn()
+	require.NoError(t, codec.Prepare(t.Context(), testengine.KindUpload))
+	record, err := uploadRecord(codec, "api", []byte("{}"))
+	require.NoError(t, err)
+	var read testengine.Record
+	require.NoError(t, codec.Decode(t.Context(), record.Value, &read))
+	require.Equal(t, "api", read.Suite)
+	require.Equal(t, "acme/api", string(record.Key))
+}

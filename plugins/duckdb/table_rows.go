@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	duck "github.com/duckdb/duckdb-go/v2"
 
@@ -17,7 +18,12 @@ import (
 type value = driver.Value
 
 // text makes a string that DuckDB takes: valid UTF-8.
-func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+func text(s string) string {
+	if utf8.ValidString(s) { // Many times faster, and nearly always so.
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
 
 // orNull is NULL for an empty text.
 func orNull(s string) value {

@@ -44,8 +44,8 @@ func begin(t *testing.T, u *uploadLog, m *service.Message) <-chan error {
 func requireWaits(t *testing.T, answered <-chan error) {
 	t.Helper()
 	select {
-	case <-answered:
-		require.Fail(t, "it was answered")
+	case err := <-answered:
+		require.Fail(t, "it was answered", "%v", err)
 	default:
 	}
 }

@@ -29,6 +29,7 @@ type Result struct {
 	Report *testengine.UploadReport
 	// Refused says that the body could not be read at all.
 	Refused bool
+	limit   int // of problems in the report
 }
 
 // Builder takes the records of one upload, one after another. It is used by one
@@ -48,6 +49,7 @@ type Builder struct {
 	// ready says that everything sealing needs is known, so that executions are
 	// sealed while they are warm; otherwise Finish seals them.
 	ready    bool
+	index    int
 	paths    *paths // nil before the first is sealed
 	received int
 	accepted int
@@ -76,7 +78,11 @@ func New(facts Facts, format string, limits Limits) *Builder {
 func (b *Builder) Limits() Limits { return b.limits }
 
 // Index is the place of the record that is being read.
-func (b *Builder) Index() int { return b.received }
+func (b *Builder) Index() int { return b.index }
+
+// At says that the next record has that place, where the records of a delivery
+// belong to several uploads.
+func (b *Builder) At(index int) { b.index = index }
 
 // EnvKnown says that all of run_env has been read: executions that follow can be
 // sealed at once. Those before it are sealed by Finish.
@@ -98,7 +104,7 @@ func (b *Builder) Begin(remaining int) *testengine.Execution {
 	n := len(b.current)
 	b.current = b.current[:n+1]
 	e := &b.current[n]
-	e.Index = b.received
+	e.Index = b.index
 	return e
 }
 
@@ -115,6 +121,7 @@ func (b *Builder) Accept() {
 		b.seal(e)
 	}
 	b.received++
+	b.index++
 	b.accepted++
 	b.kept += size(e)
 	if len(b.current) >= b.limits.BlockSize {
@@ -128,8 +135,9 @@ func (b *Builder) Accept() {
 // Reject closes the record: it is counted and named, and nothing of it is kept.
 func (b *Builder) Reject(field, reason, value string) {
 	b.Withdraw()
-	b.Remark(b.received, field, reason, value)
+	b.Remark(b.index, field, reason, value)
 	b.received++
+	b.index++
 	b.rejected++
 }
 
@@ -196,7 +204,7 @@ func (b *Builder) Finish() Result {
 		blocks[i] = &testengine.Block{Position: b.facts.Position, First: first, Upload: b.upload, Executions: executions}
 		first += len(executions)
 	}
-	return Result{Blocks: blocks, Report: b.report()}
+	return Result{Blocks: blocks, Report: b.report(), limit: b.limits.MaxProblems}
 }
 
 // Refuse is Finish for a body that cannot be read: nothing of it is kept, and

@@ -28,7 +28,7 @@ func (f *Failures) Add(text string, backtrace ...string) {
 		if !first {
 			f.out = append(f.out, ',')
 		}
-		f.out = appendText(f.out, line)
+		f.out = AppendText(f.out, line)
 		text = rest
 	}
 	f.out = append(f.out, ']')
@@ -38,7 +38,7 @@ func (f *Failures) Add(text string, backtrace ...string) {
 			if i > 0 {
 				f.out = append(f.out, ',')
 			}
-			f.out = appendText(f.out, line)
+			f.out = AppendText(f.out, line)
 		}
 		f.out = append(f.out, ']')
 	}
@@ -55,8 +55,8 @@ func (f *Failures) Take() testengine.RawJSON {
 	return raw
 }
 
-// appendText writes valid UTF-8 as a JSON string.
-func appendText(out []byte, text string) []byte {
+// AppendText writes valid UTF-8 as a JSON string.
+func AppendText(out []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	out = append(out, '"')
 	for i := range len(text) {

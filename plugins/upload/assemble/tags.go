@@ -29,14 +29,14 @@ func (b *Builder) UploadTag(key, value string) {
 func (b *Builder) Tag(e *testengine.Execution, key, value string) {
 	if at := findTag(e.Tags, key); at >= 0 {
 		if reason := b.limits.valueProblem(value); reason != "" {
-			b.Remark(b.received, "tags", reason, key)
+			b.Remark(b.index, "tags", reason, key)
 			return
 		}
 		e.Tags[at].Value = value
 		return
 	}
 	if reason := b.limits.tagProblem(e.Tags, b.limits.ExecutionTags, key, value); reason != "" {
-		b.Remark(b.received, "tags", reason, key)
+		b.Remark(b.index, "tags", reason, key)
 		return
 	}
 	e.Tags = b.appendTag(e.Tags, testengine.Tag{Key: key, Value: value})

@@ -12,6 +12,10 @@ type Seen struct {
 	RunKey string
 	// Executions is how many elements data has; none of them has been judged.
 	Executions int
+	// Rejected is how many records decoding will reject, and Why of the last one;
+	// only formats whose answer says so (OTLP) judge at the door.
+	Rejected int
+	Why      string
 }
 
 // checker is the door's look at a body.

@@ -12,6 +12,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/upload/decode"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/junit"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/multipart"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/otlp"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/runners"
 )
 
@@ -81,6 +82,9 @@ func Check(contentType string, body []byte, maxDepth int) error {
 // Look is Check that also tells what an answer to the collector says: the run's
 // key and how many executions there are.
 func Look(contentType string, body []byte, maxDepth int) (decode.Seen, error) {
+	if t, ok := tracesOf(contentType); ok {
+		return otlp.Look(t.encoding, body, t.runKey, maxDepth)
+	}
 	opened, err := open(contentType, body)
 	if err != nil {
 		return decode.Seen{}, err
@@ -98,6 +102,9 @@ func Look(contentType string, body []byte, maxDepth int) (decode.Seen, error) {
 // Decode makes blocks of a decompressed body. A body that cannot be read gives a
 // result without blocks, and the report says why; it is never an error.
 func Decode(facts assemble.Facts, contentType string, body []byte, limits assemble.Limits) assemble.Result {
+	if t, ok := tracesOf(contentType); ok {
+		return t.decode(facts, body, limits)
+	}
 	opened, err := open(contentType, body)
 	if err != nil {
 		return assemble.New(facts, "", limits).Refuse(err, start(body))

@@ -49,6 +49,8 @@ func inputSpec() *service.ConfigSpec {
 		Summary("Takes uploads of test results from CI collectors over HTTP and answers 202 when they are durable.").
 		Description(`Buildkite's collectors, its plugin, `+"`bktec`"+` and curl work unchanged: they need this server's address and a suite's token. JSON and forms with a file of results (`+"`format`"+` names it: json, junit, rspec-json, jest-json, playwright-json, cucumber-json, go-jsonl) are read, each plain or packed with gzip, zstd or deflate.
 
+Beside `+"`path`"+` (by default `+"`/v1/uploads`"+`) these paths are served: `+"`/v1/traces`"+` takes OTLP over HTTP, protobuf or JSON: a span named `+"`test.execution`"+` is an execution, the spans of its trace in the same request are its history, every other span is rejected alone and named in the answer (partialSuccess); the run is the span's `+"`buildkite.run_key`"+`, else the header `+"`Buildkite-Tests-Run-Key`"+`, else the resource's `+"`cicd.pipeline.run.id`"+`. `+"`GET /v1/uploads/metadata`"+` tells where the suite's pages are. `+"`/v1/uploads/uploads` and `/v1/`"+` are uploads too: collectors read one variable in two ways.
+
 A request is answered only when the stream has acknowledged its upload. Put the buffer `+"`upload_log`"+` behind it: it acknowledges when the upload is on disk. An upload the stream refuses is answered 503; the input never tries again by itself, and must not be wrapped in anything that does.
 
 Each upload is one message with the body as sent (what is packed stays packed). Its metadata are set here and nowhere else: no header, query or cookie of a client becomes metadata. A change of a suite's detection section in the suites file enters the stream as a message of the kind `+"`change`"+`.
@@ -217,7 +219,7 @@ func mount(config doorConfig, listener *Listener, res *service.Resources, tell i
 	door := newDoor(config, res)
 	door.base = listener.BaseURL
 	listener.Ready(inputType, door.ready)
-	if err := listener.Handle(config.path, door); err != nil {
+	if err := door.mountWays(listener, config.path); err != nil {
 		return nil, err
 	}
 	suites, err := newSuiteWatch(config, door, listener.BaseURL)

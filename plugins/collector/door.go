@@ -105,15 +105,17 @@ func (d *door) ready() error {
 }
 
 // ServeHTTP takes one upload.
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.serve(w, r, uploadsWay{}) }
+
+func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 	started := d.now()
 	d.metrics.begin()
 	room := &allowance{shared: d.inFlight}
-	accepted, size, err := d.take(r, room)
+	accepted, size, err := d.take(r, room, by)
 	d.metrics.hold(-room.held)
 	room.giveBack()
 	if err == nil {
-		writeJSON(w, http.StatusAccepted, accepted.AppendJSON(make([]byte, 0, 512)))
+		by.accept(w, r, accepted)
 		d.metrics.end(resultAccepted, size, d.now().Sub(started))
 		return
 	}
@@ -121,13 +123,13 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !errors.As(err, &refused) {
 		refused = overloaded(err.Error(), d.config.retryAfter)
 	}
-	refused.write(w)
+	by.refuse(w, r, refused)
 	d.metrics.end(refused.result, 0, 0)
 	linger(w, r)
 }
 
 // take does everything between the header and the answer.
-func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, error) {
+func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted, int, error) {
 	if r.Method != http.MethodPost {
 		return nil, 0, &refusal{
 			status: http.StatusMethodNotAllowed, result: resultMethod,
@@ -139,7 +141,7 @@ func (d *door) take(r *http.Request, room *allowance) (*answer.Accepted, int, er
 		return nil, 0, err
 	}
 	room.tenant, room.weight = who.Org, who.Organization.Weight
-	kind, err := kindOf(r.Header)
+	kind, err := by.kind(r.Header)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -173,12 +175,17 @@ func (d *door) work(who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Acc
 		return nil, 0, err
 	}
 	seed := testengine.SuiteSeed(who.Org, who.Suite)
-	return &answer.Accepted{
+	accepted := &answer.Accepted{
 		UploadID: uploadID,
 		RunID:    testengine.RunID(seed, seen.runKeyOr(uploadID)),
 		Queued:   seen.executions,
+		Skipped:  seen.rejected,
 		SuiteURL: answer.SuiteURL(d.base(), who.Org, who.Suite),
-	}, size, nil
+	}
+	if seen.why != "" {
+		accepted.Errors = []string{seen.why}
+	}
+	return accepted, size, nil
 }
 
 func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]byte, error) {

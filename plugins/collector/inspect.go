@@ -23,6 +23,9 @@ type bodyKind struct {
 type summary struct {
 	runKey     string
 	executions int
+	// rejected records are named here where the format's answer says so.
+	rejected int
+	why      string
 }
 
 // runKeyOr is the run that decoding will find: an upload without a key is a run
@@ -85,7 +88,7 @@ func (i *inspector) look(kind bodyKind, body []byte) (summary, error) {
 	var syntax *assemble.SyntaxError
 	switch {
 	case err == nil:
-		return summary{runKey: seen.RunKey, executions: seen.Executions}, nil
+		return summary{runKey: seen.RunKey, executions: seen.Executions, rejected: seen.Rejected, why: seen.Why}, nil
 	case errors.As(err, &syntax):
 		return summary{}, invalid(err.Error() + ": nothing of it was stored, correct it and send it again")
 	case errors.Is(err, formats.ErrContentType):
@@ -110,12 +113,6 @@ func kindOf(header http.Header) (kind bodyKind, err error) {
 	default:
 		return kind, unsupported("the Content-Type is not one of application/json (a collector's upload) and multipart/form-data (curl --form data=@junit.xml)")
 	}
-	var known bool
-	if kind.encoding, known = unpack.Named(header.Get("Content-Encoding")); !known {
-		return kind, unsupported("the Content-Encoding is none of gzip, zstd, deflate: send the body in one of these, or as it is")
-	}
-	if len(header.Values("Content-Encoding")) > 1 {
-		return kind, unsupported("the Content-Encoding stands there more than once: compress once")
-	}
-	return kind, nil
+	kind.encoding, err = encodingOf(header)
+	return kind, err
 }

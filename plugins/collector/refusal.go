@@ -107,6 +107,11 @@ func unreadable(err error) *refusal {
 }
 
 func (r *refusal) write(w http.ResponseWriter) {
+	r.headers(w)
+	writeJSON(w, r.status, answer.AppendMessage(nil, r.message))
+}
+
+func (r *refusal) headers(w http.ResponseWriter) {
 	header := w.Header()
 	if r.retryAfter > 0 {
 		seconds := int64((r.retryAfter + time.Second - 1) / time.Second)
@@ -121,5 +126,4 @@ func (r *refusal) write(w http.ResponseWriter) {
 	case http.StatusRequestTimeout:
 		header.Set("Connection", "close")
 	}
-	writeJSON(w, r.status, answer.AppendMessage(nil, r.message))
 }

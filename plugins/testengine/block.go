@@ -38,7 +38,10 @@ func (p Position) String() string {
 // immutable once emitted and shared by its blocks. Its strings are copies, so
 // that whoever keeps one does not keep the body.
 type Upload struct {
-	ID            string `json:"id"`
+	ID string `json:"id"`
+	// Part counts the uploads of one delivery from 0: a request of OTLP may carry
+	// several runs. All but the first have an id of their own.
+	Part          int    `json:"part,omitempty"`
 	Org           string `json:"org"`
 	Suite         string `json:"suite"`
 	DefaultBranch string `json:"default_branch"`

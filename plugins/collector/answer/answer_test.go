@@ -44,10 +44,11 @@ func TestMessageIsJSONWhateverItQuotes(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	require.Equal(t, `export BUILDKITE_ANALYTICS_TOKEN=te_1                                 # every collector
-export BUILDKITE_ANALYTICS_BASE_URL=http://127.0.0.1:8420/v1/uploads  # JavaScript (Jest, Vitest, Mocha, Cypress, Playwright, Jasmine)
-export BUILDKITE_ANALYTICS_API_URL=http://127.0.0.1:8420/v1           # Python (pytest)
-export BUILDKITE_ANALYTICS_ENDPOINT=http://127.0.0.1:8420/v1/uploads  # Ruby (RSpec, Minitest, Cucumber)
-export BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL=http://127.0.0.1:8420    # bktec
+	require.Equal(t, `export BUILDKITE_ANALYTICS_TOKEN=te_1                                     # every collector
+export BUILDKITE_ANALYTICS_BASE_URL=http://127.0.0.1:8420/v1/uploads      # JavaScript (Jest, Vitest, Mocha, Cypress, Playwright, Jasmine)
+export BUILDKITE_ANALYTICS_API_URL=http://127.0.0.1:8420/v1               # Python (pytest)
+export BUILDKITE_ANALYTICS_ENDPOINT=http://127.0.0.1:8420/v1/uploads      # Ruby (RSpec, Minitest, Cucumber)
+export BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL=http://127.0.0.1:8420        # bktec
+export BUILDKITE_ANALYTICS_OTLP_ENDPOINT=http://127.0.0.1:8420/v1/traces  # Ruby with OpenTelemetry; others: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 `, Variables("http://127.0.0.1:8420", "te_1"))
 }

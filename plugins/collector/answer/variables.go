@@ -11,6 +11,7 @@ func Variables(base, token string) string {
 		{"BUILDKITE_ANALYTICS_API_URL", base + "/v1", "Python (pytest)"},
 		{"BUILDKITE_ANALYTICS_ENDPOINT", base + "/v1/uploads", "Ruby (RSpec, Minitest, Cucumber)"},
 		{"BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL", base, "bktec"},
+		{"BUILDKITE_ANALYTICS_OTLP_ENDPOINT", base + "/v1/traces", "Ruby with OpenTelemetry; others: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
 	}
 	width := 0
 	for _, line := range lines {

@@ -18,8 +18,8 @@ func (b *Builder) blockUpload(o Origin, block *testengine.Block) (*Upload, bool)
 		return nil, false
 	}
 	up := b.open[o.Partition]
-	if up == nil || up.Position.Offset != o.Offset {
-		if mark.OpenUpload != 0 {
+	if up == nil || up.Position.Offset != o.Offset || up.Facts.Part != block.Upload.Part {
+		if mark.OpenUpload != 0 && block.Upload.Part == 0 {
 			up = b.storedUpload(o, mark, block.Upload)
 			up.Tags = uploadTags(block)
 		} else {
@@ -28,7 +28,9 @@ func (b *Builder) blockUpload(o Origin, block *testengine.Block) (*Upload, bool)
 		b.open[o.Partition] = up
 	}
 	mark.First = block.First + len(block.Executions)
-	mark.OpenUpload = up.Number
+	if block.Upload.Part == 0 { // the report is that of the delivery's first upload
+		mark.OpenUpload = up.Number
+	}
 	b.setMark(o, mark)
 	return up, true
 }
@@ -63,13 +65,25 @@ func (b *Builder) storedUpload(o Origin, mark Mark, facts *testengine.Upload) *U
 func (b *Builder) reportUpload(o Origin, mark Mark, report *testengine.UploadReport) {
 	up := b.open[o.Partition]
 	switch {
-	case up != nil && up.Position.Offset == o.Offset:
+	case up != nil && up.Position.Offset == o.Offset && up.Facts.Part == 0:
+	case up != nil && up.Position.Offset == o.Offset && b.firstPart(o) != nil:
+		up = b.firstPart(o)
 	case mark.OpenUpload != 0:
 		up = b.storedUpload(o, mark, factsOf(report))
 	default:
 		up = b.addUpload(o, factsOf(report))
 	}
 	up.Report = report
+}
+
+// firstPart is the first upload of the record, when it is in this transaction.
+func (b *Builder) firstPart(o Origin) *Upload {
+	for _, up := range b.Uploads {
+		if up.Position == o.Position && up.Facts.Part == 0 {
+			return up
+		}
+	}
+	return nil
 }
 
 func (b *Builder) looseReport(o Origin, report *testengine.UploadReport) {

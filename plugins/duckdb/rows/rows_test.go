@@ -69,6 +69,48 @@ func TestWhatIsStoredIsDropped(t *testing.T) {
 	}
 }
 
+// A request of OTLP may carry several runs: each is an upload of its own, and
+// the report is the first one's, whatever a transaction holds of the record.
+func TestUploadsOfOneDeliveryAreRowsOfTheirOwn(t *testing.T) {
+	part := func(first, part int) *testengine.Block {
+		b := block(0, first, nil, nil)
+		b.Upload.Part, b.Upload.RunID = part, fmt.Sprintf("run_%016x", part+1)
+		if part > 0 {
+			b.Upload.ID += "-2"
+		}
+		return b
+	}
+	for _, commits := range []int{0, 1, 2} {
+		b := NewBuilder(NewNames(10), Marks{})
+		b.Begin()
+		var stored []*Upload
+		commit := func(n int) {
+			if commits == n {
+				stored = append(stored, b.Uploads...)
+				b.Commit()
+				b.Begin()
+			}
+		}
+		b.Block(at(0), part(0, 0))
+		commit(1)
+		b.Block(at(0), part(2, 1))
+		commit(2)
+		b.Report(at(0), &testengine.UploadReport{UploadID: "up0", Org: "o", Suite: "s"})
+		stored = append(stored, b.Uploads...)
+		runs := map[uint32]uint64{}
+		for _, up := range stored {
+			if !up.Stored {
+				runs[up.Number] = up.Run
+			}
+			if up.Report != nil {
+				require.Equal(t, stored[0].Number, up.Number, "commit behind block %d", commits)
+			}
+		}
+		require.Len(t, runs, 2)
+		require.Equal(t, uint64(1), runs[stored[0].Number])
+	}
+}
+
 func TestWithoutCommitTheMarkStays(t *testing.T) {
 	b := NewBuilder(NewNames(10), Marks{})
 	for range 2 {

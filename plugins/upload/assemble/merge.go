@@ -16,6 +16,7 @@ func Merge(results []Result) Result {
 		next := &results[i+1]
 		for n, block := range next.Blocks {
 			if n == 0 {
+				block.Upload.Part = i + 1
 				block.Upload.ID += "-" + strconv.Itoa(i+2)
 			}
 			block.First = first

@@ -25,19 +25,29 @@ var (
 // envKeys say which attributes are which keys of run_env. A span's own come
 // before its resource's.
 var envKeys = []struct{ attribute, key string }{
-	{"buildkite.run_url", "url"}, {"cicd.pipeline.run.url.full", "url"},
+	{"buildkite.run_url", "url"},
+	{"cicd.pipeline.run.url.full", "url"},
 	{"vcs.ref.head.revision", "commit_sha"},
-	{"buildkite.build_number", "number"}, {"buildkite.job_id", "job_id"}, {"buildkite.step_id", "step_id"},
-	{"buildkite.message", "message"}, {"buildkite.collector.name", "collector"}, {"buildkite.collector.version", "version"},
+	{"buildkite.build_number", "number"},
+	{"buildkite.job_id", "job_id"},
+	{"buildkite.step_id", "step_id"},
+	{"buildkite.message", "message"},
+	{"buildkite.collector.name", "collector"},
+	{"buildkite.collector.version", "version"},
 	{"buildkite.location_prefix", "location_prefix"},
-	{"buildkite.test.framework.name", "test_runner"}, {"buildkite.test.framework.version", "test_framework_version"},
+	{"buildkite.test.framework.name", "test_runner"},
+	{"buildkite.test.framework.version", "test_framework_version"},
 	{"process.runtime.version", "language_version"},
 }
 
 // tagKeys are attributes of a resource that are tags of the upload.
 var tagKeys = []struct{ attribute, key string }{
-	{"cicd.worker.id", "ci.worker.id"}, {"host.arch", "host.arch"}, {"host.type", "host.type"}, {"os.type", "host.os"},
-	{"cloud.provider", "cloud.provider"}, {"cloud.region", "cloud.region"},
+	{"cicd.worker.id", "ci.worker.id"},
+	{"host.arch", "host.arch"},
+	{"host.type", "host.type"},
+	{"os.type", "host.os"},
+	{"cloud.provider", "cloud.provider"},
+	{"cloud.region", "cloud.region"},
 	{"telemetry.sdk.language", "language.name"},
 }
 

@@ -4,6 +4,8 @@
 package otlp
 
 import (
+	"strings"
+
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/decode"
 )
@@ -159,7 +161,8 @@ func Look(encoding Encoding, body []byte, runKey string, maxDepth int) (decode.S
 		switch v {
 		case execution:
 			if seen.Executions == 0 {
-				seen.RunKey = r.runKey(&r.spans[i], runKey)
+				// A copy: the door uses the memory of a body again.
+				seen.RunKey = strings.Clone(r.runKey(&r.spans[i], runKey))
 			}
 			seen.Executions++
 		case nameless:

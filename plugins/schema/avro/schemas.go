@@ -55,8 +55,9 @@ func RecordOf(kind testengine.Kind) (Record, bool) {
 		return RecordRun, true
 	case testengine.KindUploadReport:
 		return RecordUploadReport, true
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 // released has one folder for each version that was ever released. A folder

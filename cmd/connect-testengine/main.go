@@ -32,6 +32,7 @@ func main() {
 		}),
 		service.CLIOptAddCommand(suiteCommand()),
 		service.CLIOptAddCommand(topicsCommand()),
+		service.CLIOptAddCommand(stateCommand()),
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(studioCommand()),
 	)

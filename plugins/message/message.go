@@ -6,6 +6,7 @@ package message
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -122,6 +123,18 @@ func Follow(out, of *service.Message) {
 			out.MetaSetMut(key, v)
 		}
 	}
+}
+
+// NotRemembered returns the error of a message whose record the state has not
+// taken. Outputs give such a batch back whole: to pass it on would lose what the
+// state should know.
+func NotRemembered(batch service.MessageBatch) error {
+	for _, m := range batch {
+		if err := m.GetError(); err != nil && errors.Is(err, testengine.ErrNotRemembered) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Silent says that the message only brings state back: its outputs are there already.

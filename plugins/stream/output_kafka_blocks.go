@@ -142,6 +142,9 @@ func (out *kafkaBlocks) checkTopics(ctx context.Context, client *kgo.Client) err
 
 // WriteBatch implements service.BatchOutput: all of the batch, or an error.
 func (out *kafkaBlocks) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
+	if err := message.NotRemembered(batch); err != nil {
+		return err
+	}
 	w := blockWriter{out: out, ctx: ctx}
 	for _, m := range batch {
 		if message.Silent(m) {

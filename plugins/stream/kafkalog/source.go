@@ -298,6 +298,9 @@ func (s *Source) hand(batch *Batch) {
 // settle takes a batch back.
 func (s *Source) settle(b *Batch, err error) {
 	l := b.of
+	if failer, ok := s.options.Follower.(testengine.Failer); ok && err == nil {
+		err = failer.Failed(l.Number)
+	}
 	if err == nil && b.settled == nil && s.options.Transaction == nil && s.options.Follower != nil {
 		s.options.Follower.Acked(l.Number, b.next)
 	}

@@ -33,6 +33,7 @@ var (
 	_ Provider               = (*Store)(nil)
 	_ testengine.LogFollower = (*Store)(nil)
 	_ testengine.CycleGuard  = (*Store)(nil)
+	_ testengine.Failer      = (*Store)(nil)
 )
 
 // Open takes the folder for this process. Files are read when the log asks for
@@ -126,6 +127,9 @@ func (s *Store) Synced(partition int) int64 {
 // partition, never while one is in flight.
 func (s *Store) Acked(partition int, next int64) { s.partition(partition).mark(next) }
 
+// Failed implements testengine.Failer.
+func (s *Store) Failed(partition int) error { return s.partition(partition).failure() }
+
 // OpenCycle implements testengine.CycleGuard.
 func (s *Store) OpenCycle(partition int, number int64) { s.partition(partition).cycle.Store(number) }
 
@@ -187,9 +191,9 @@ func (s *Store) Close(ctx context.Context) error {
 
 const partitionDigits = 4
 
-func (s *Store) dir(partition int) string {
-	return path.Join(s.options.Dir, fmt.Sprintf("%0*d", partitionDigits, partition))
-}
+func (s *Store) dir(partition int) string { return partitionDir(s.options.Dir, partition) }
+
+func partitionDir(dir string, partition int) string { return path.Join(dir, remoteFolder(partition)) }
 
 func (s *Store) makeDir(dir string) error {
 	if err := s.disk.MkdirAll(dir); err != nil {

@@ -64,6 +64,9 @@ func arguments(c *ucli.Context, n int) error {
 	return nil
 }
 
+// say writes to a terminal, where an error has nobody to hear of it.
+func say(to io.Writer, format string, arguments ...any) { _, _ = fmt.Fprintf(to, format, arguments...) }
+
 func listState(c *ucli.Context) error {
 	if err := arguments(c, 1); err != nil {
 		return err
@@ -73,20 +76,20 @@ func listState(c *ucli.Context) error {
 		return err
 	}
 	if all[0].Pipeline != "" {
-		fmt.Fprintf(c.App.Writer, "pipeline %s, ", all[0].Pipeline)
+		say(c.App.Writer, "pipeline %s, ", all[0].Pipeline)
 	}
-	fmt.Fprintf(c.App.Writer, "log %s, %d partitions\n\n", all[0].LogID, all[0].Partitions)
+	say(c.App.Writer, "log %s, %d partitions\n\n", all[0].LogID, all[0].Partitions)
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PARTITION\tNEXT\tTIME\tBASE\tSEGMENTS\tBYTES\tSNAPSHOTS AT\tTABLES")
+	say(w, "PARTITION\tNEXT\tTIME\tBASE\tSEGMENTS\tBYTES\tSNAPSHOTS AT\tTABLES\n")
 	for _, s := range all {
-		fmt.Fprintf(w, "%d\t%d\t%s\t%d\t%d\t%d\t%v\t", s.Partition, s.Next, time.UnixMilli(s.Time).UTC().Format(time.RFC3339), s.Base, s.Segments, s.Bytes, s.ReachedByOffsets)
+		say(w, "%d\t%d\t%s\t%d\t%d\t%d\t%v\t", s.Partition, s.Next, time.UnixMilli(s.Time).UTC().Format(time.RFC3339), s.Base, s.Segments, s.Bytes, s.ReachedByOffsets)
 		for n, t := range s.Tables {
 			if n > 0 {
-				fmt.Fprint(w, ", ")
+				say(w, ", ")
 			}
-			fmt.Fprintf(w, "%s (%s)", t.Name, t.Logic)
+			say(w, "%s (%s)", t.Name, t.Logic)
 		}
-		fmt.Fprintln(w)
+		say(w, "\n")
 	}
 	return w.Flush()
 }
@@ -140,9 +143,9 @@ func verifyState(c *ucli.Context) error {
 	}
 	differ := 0
 	for _, one := range all {
-		fmt.Fprintf(c.App.Writer, "partition %d before record %d: %d entries compared, %d differences\n", one.Partition, one.Next, one.Entries, one.Differing)
+		say(c.App.Writer, "partition %d before record %d: %d entries compared, %d differences\n", one.Partition, one.Next, one.Entries, one.Differing)
 		for _, difference := range one.Differences {
-			fmt.Fprintf(c.App.Writer, "  %s\n", difference)
+			say(c.App.Writer, "  %s\n", difference)
 		}
 		differ += one.Differing
 	}

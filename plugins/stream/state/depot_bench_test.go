@@ -40,7 +40,7 @@ func (d benchDepot) Get(_ context.Context, name string, to io.WriterAt) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	return io.CopyBuffer(struct{ io.Writer }{io.NewOffsetWriter(to, 0)}, struct{ io.Reader }{file}, make([]byte, 1<<20))
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 )
@@ -46,11 +47,11 @@ func emptyAt(d disk.Disk, dir string, f *folder, from int64) error {
 	if err != nil {
 		return err
 	}
-	for n := len(names) - 1; n >= 0; n-- {
-		if !ours(names[n]) {
+	for _, name := range slices.Backward(names) {
+		if !ours(name) {
 			continue
 		}
-		if err := d.Remove(path.Join(f.dir, names[n])); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := d.Remove(path.Join(f.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

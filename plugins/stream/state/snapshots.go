@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
@@ -103,11 +104,11 @@ func snapshotFolder(d disk.Disk, dir string, number int) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", f.dir, err)
 	}
-	for n := len(names) - 1; n >= 0; n-- {
-		if _, ok := numberOf(names[n], manifestPrefix, manifestSuffix); !ok {
+	for _, name := range slices.Backward(names) {
+		if _, ok := numberOf(name, manifestPrefix, manifestSuffix); !ok {
 			continue
 		}
-		m, err := readManifest(d, path.Join(f.dir, names[n]))
+		m, err := readManifest(d, path.Join(f.dir, name))
 		if errors.Is(err, errManifest) || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -115,7 +116,7 @@ func snapshotFolder(d disk.Disk, dir string, number int) (*folder, error) {
 			return nil, err
 		}
 		if len(f.manifests) > 0 && m.owner != f.who {
-			return nil, f.errForeign(names[n], m.owner)
+			return nil, f.errForeign(name, m.owner)
 		}
 		f.who = m.owner
 		f.manifests = append(f.manifests, m)

@@ -58,14 +58,14 @@ func (in *kafkaStateful) Connect(ctx context.Context) error {
 	options.Tick, options.Keyless, options.Rows = in.reader.tick, keyless, rowsOf
 	options.Logger, options.Observer = in.mgr.Logger(), in.metrics
 	source, err := kafkalog.Open(ctx, options)
-	if errors.Is(err, kafkalog.ErrRefused) {
+	switch {
+	case errors.Is(err, kafkalog.ErrRefused):
 		in.refuse(err)
-		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	default:
+		in.source = source
 	}
-	in.source = source
 	return nil
 }
 

@@ -171,7 +171,7 @@ func (out *kafkaBlocks) Close(context.Context) error {
 // partitionsOf is how many partitions the topic has.
 func (out *kafkaBlocks) partitionsOf(ctx context.Context, topic string) (int, error) {
 	if known, ok := out.partitions.Load(topic); ok {
-		return known.(int), nil //nolint:forcetypeassert,revive // only counts are stored
+		return known.(int), nil //nolint:forcetypeassert // only counts are stored
 	}
 	details, err := kadm.NewClient(out.client).ListTopics(ctx, topic)
 	if err == nil {

@@ -200,7 +200,7 @@ func (s *Source) end(ctx context.Context, began time.Time) (committed bool, err 
 			why = fmt.Errorf("writing the outputs of a cycle: %w", err)
 		}
 	}
-	if failed, lanes := t.failure(); failed != nil {
+	if lanes, failed := t.failure(); failed != nil {
 		s.blameLanes(lanes)
 		if why == nil {
 			why = failed

@@ -184,8 +184,7 @@ func TestTheWriterGoesBackToTheFirstRecordThatFailed(t *testing.T) {
 	k := newKafka(t)
 	var fail atomic.Int64
 	k.cluster.ControlKey(0, failProduce(&fail))
-	client, err := kgo.NewClient(append(k.options, kgo.RecordPartitioner(Placed()), kgo.DisableIdempotentWrite(), kgo.RecordRetries(0),
-		kgo.ProducerLinger(0), kgo.MaxProduceRequestsInflightPerBroker(3))...)
+	client, err := kgo.NewClient(append(k.options, kgo.RecordPartitioner(Placed()), kgo.RecordRetries(0), kgo.ProducerLinger(0))...)
 	require.NoError(t, err)
 	defer client.Close()
 	w := NewWriter(client, logger{t})

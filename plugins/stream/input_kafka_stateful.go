@@ -61,11 +61,11 @@ func (in *kafkaStateful) Connect(ctx context.Context) error {
 	switch {
 	case errors.Is(err, kafkalog.ErrRefused):
 		in.refuse(err)
+		return nil //nolint:nilerr // the next read ends the stream
 	case err != nil:
 		return err
-	default:
-		in.source = source
 	}
+	in.source = source
 	return nil
 }
 

@@ -68,3 +68,27 @@ func TestTopicsThatHaveBecomeOthersAreRefused(t *testing.T) {
 		require.ErrorContains(t, s.refusal(), text)
 	}
 }
+
+func TestACycleWaitsForABatchWhoseLaneWasLostAndCameBack(t *testing.T) {
+	k := newKafka(t)
+	k.commit(5, 0)
+	k.append(0, 0, 6)
+	s := standing(t, k, 5)
+	s.side, s.options.Client, s.options.Group, s.options.Topics = k.client, k.options, group, []string{"in"}
+	s.options.Transaction, s.cycle = &Transaction{}, 1
+	require.NoError(t, s.accept("in", 0, []*kgo.Record{{Topic: "in", Offset: 5}}))
+	batch, err := s.Read(t.Context())
+	require.NoError(t, err)
+	m := member{source: s, session: 1}
+	m.lost(t.Context(), k.client, map[string][]int32{"in": {0}})
+	_, err = m.fetched(t.Context(), map[string]map[int32]kgo.Offset{"in": {0: kgo.NewOffset().At(5)}})
+	require.NoError(t, err)
+	require.False(t, s.allBack(), "the batch is still out")
+	batch.Done(nil)
+	require.True(t, s.allBack())
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.ordered[0].phase == phaseReady && s.ordered[0].next == 5
+	}, patience, time.Millisecond, "what came back late does not count")
+}

@@ -46,7 +46,7 @@ type kafkaStateful struct {
 // the host tries again; what is refused ends the stream with the first read.
 func (in *kafkaStateful) Connect(ctx context.Context) error {
 	if in.source != nil || in.refused != nil {
-		return nil
+		return nil //nolint:nilerr // The next read ends the stream.
 	}
 	options, err := in.options()
 	if err != nil {
@@ -61,7 +61,7 @@ func (in *kafkaStateful) Connect(ctx context.Context) error {
 	switch {
 	case errors.Is(err, kafkalog.ErrRefused):
 		in.refuse(err)
-		return nil //nolint:nilerr // the next read ends the stream
+		return nil
 	case err != nil:
 		return err
 	}

@@ -1,0 +1,3 @@
+module example.com/acme/money
+
+go 1.26

@@ -92,3 +92,21 @@ func TestACycleWaitsForABatchWhoseLaneWasLostAndCameBack(t *testing.T) {
 		return s.ordered[0].phase == phaseReady && s.ordered[0].next == 5
 	}, patience, time.Millisecond, "what came back late does not count")
 }
+
+func TestTimeOfALaneIsTheGreatestSoFar(t *testing.T) {
+	l := newLane(Lane{Topic: "in"})
+	for n, at := range []int64{10, 30, 20, 40} {
+		l.push(&kgo.Record{Offset: int64(n), Timestamp: time.UnixMilli(at)})
+	}
+	var times []int64
+	batch := l.take(3, 1<<20)
+	for _, e := range batch.Entries {
+		times = append(times, e.Time)
+	}
+	require.Equal(t, []int64{10, 30, 30}, times)
+	l.advance(batch)
+	l.drop()
+	require.EqualValues(t, 30, l.time, "what was polled and not done does not count")
+	require.Equal(t, note{Log: "id", Time: 30, Logic: "a=1"}, decodeNote(note{Log: "id", Time: 30, Logic: "a=1"}.encode()))
+	require.Empty(t, decodeNote("a member's id"))
+}

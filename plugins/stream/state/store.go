@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,6 +114,20 @@ func (s *Store) RollBack(ctx context.Context, partition int, to int64) (int64, e
 // NextDue implements testengine.LogFollower.
 func (s *Store) NextDue(partition int) (unixMilli int64, ok bool) {
 	return s.partition(partition).nextDue()
+}
+
+// Logic names what the partition's tables are computed with; commits carry it.
+func (s *Store) Logic(partition int) string {
+	p := s.partition(partition)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	var all []string
+	for _, t := range p.tables {
+		if t.told {
+			all = append(all, t.name+"="+t.logic)
+		}
+	}
+	return strings.Join(all, " ")
 }
 
 // Synced implements testengine.LogFollower.

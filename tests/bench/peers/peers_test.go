@@ -33,25 +33,118 @@ func newTopic(b *testing.B, kafka *harness.Kafka, topic string, count int32) {
 	}, time.Minute, 100*time.Millisecond)
 }
 
-// BenchmarkFlink is the peer alone. TESTENGINE_PEERS_RUNS is how many runs of
-// 100,000 executions the input has (60), TESTENGINE_PEERS_ROUNDS how often each
-// is measured (3).
-func BenchmarkFlink(b *testing.B) {
-	kafka := harness.StartKafka(b, 1)
-	jars := installFlink(b)
-	in := &input{topic: "uploads", load: uploads.Load{Suites: 20, Tests: 5000, PerUpload: 1000}, runs: setting("TESTENGINE_PEERS_RUNS", 60)}
-	newTopic(b, kafka, in.topic, partitions)
-	fill(b, kafka, in)
+// contest is the input, who reads it, and what they need to do so.
+type contest struct {
+	kafka *harness.Kafka
+	jars  string
+	in    *input
+	round []string
+	found map[string][]figures
+}
+
+func newContest(b *testing.B, load uploads.Load, runs int) *contest {
+	b.Helper()
+	c := &contest{
+		kafka: harness.StartKafka(b, 1), jars: installFlink(b), found: map[string][]figures{},
+		in: &input{topic: "uploads", load: load, runs: runs},
+	}
+	for _, topic := range []string{c.in.topic, "executions", "runs", "upload_reports", "late", "dead_letters"} {
+		newTopic(b, c.kafka, topic, partitions)
+	}
+	fill(b, c.kafka, c.in)
+	return c
+}
+
+// flink measures a variant over the first executions of the input.
+func (c *contest) flink(b *testing.B, v variant, executions int64) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
+	defer cancel()
+	newTopic(b, c.kafka, "verdicts", partitions)
+	f := startFlink(b, c.jars, c.kafka, v, c.in.topic, "verdicts")
+	defer f.stop()
+	found := f.until(ctx, min(executions, c.in.executions))
+	if executions >= c.in.executions {
+		pairs, _ := c.in.load.Verdicts(c.in.runs)
+		require.Equal(b, pairs, int(found.verdicts), "verdicts of Flink and of the oracle")
+	}
+	c.note(b, "flink "+v.String(), found)
+}
+
+// ours measures a pipeline over the whole input.
+func (c *contest) ours(b *testing.B, name, pipeline string, set ...string) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
+	defer cancel()
+	newTopic(b, c.kafka, "verdicts", partitions)
+	w := startOurs(b, c.kafka, c.in, pipeline, set...)
+	defer w.process.Kill()
+	found := w.until(ctx)
+	require.Zero(b, w.process.Stop(time.Minute), w.process.Output())
+	found.verdicts = float64(suspects(b, c.kafka))
+	if pipeline == verdictsOnly { // The storm guard and the filter of the other know better.
+		_, tests := c.in.load.Verdicts(c.in.runs)
+		require.Equal(b, tests, int(found.verdicts), "tests that ours suspects and that the oracle knows")
+	}
+	c.note(b, name, found)
+}
+
+func (c *contest) note(b *testing.B, name string, found figures) {
+	b.Helper()
+	b.Logf("%s: %s", name, found)
+	if c.found[name] == nil {
+		c.round = append(c.round, name)
+	}
+	c.found[name] = append(c.found[name], found)
+}
+
+// report prints the medians and by how much ours is better than each variant of Flink.
+func (c *contest) report(b *testing.B, ours string) {
+	b.Helper()
+	best := median(c.found[ours])
+	for _, name := range c.round {
+		m := median(c.found[name])
+		b.Logf("median of %d: %s: %s; %s is %.1f times as good per CPU-second", len(c.found[name]), name, m, ours, best.perCPUSecond/m.perCPUSecond)
+	}
+	b.ReportMetric(best.perCPUSecond, "executions/CPU-s")
+	b.ReportMetric(best.perSecond, "executions/s")
+	b.ReportMetric(best.peakMB, "peakMB")
+}
+
+const (
+	verdictsOnly = "tests/bench/peers/detect_verdicts.yaml"
+	detectFlaky  = "pipelines/detect_flaky.yaml"
+)
+
+// rawBodies makes detect_flaky read what Flink reads.
+var rawBodies = []string{"input.kafka_stateful.format=raw", "pipeline.processors.1.flaky_detect.run_idle=1s"}
+
+// BenchmarkBesideFlink is the same job by Flink in two ways and by ours, one
+// after the other, so often (TESTENGINE_PEERS_ROUNDS, 3), over so many runs of
+// 100,000 executions (TESTENGINE_PEERS_RUNS, 200; RocksDB reads the first 6 M).
+func BenchmarkBesideFlink(b *testing.B) {
+	c := newContest(b, uploads.Load{Suites: 20, Tests: 5000, PerUpload: 1000}, setting("TESTENGINE_PEERS_RUNS", 200))
 	for b.Loop() {
-		for _, v := range []variant{{"test", "jackson", "rocksdb"}, {"suite", "fastjson2", "hashmap"}} {
-			ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
-			newTopic(b, kafka, "verdicts", partitions)
-			f := startFlink(b, jars, kafka, v, in.topic, "verdicts")
-			found := f.until(ctx, in.executions)
-			f.stop()
-			cancel()
-			b.Logf("flink %s: %s", v, found)
-			require.EqualValues(b, in.load.Verdicts(in.runs), found.verdicts, "verdicts of Flink and of the oracle")
+		for range setting("TESTENGINE_PEERS_ROUNDS", 3) {
+			c.ours(b, "ours", verdictsOnly)
+			c.flink(b, variant{"suite", "fastjson2", "hashmap"}, c.in.executions)
+			c.ours(b, "ours, all of detect_flaky", detectFlaky, rawBodies...)
+			c.flink(b, variant{"test", "jackson", "rocksdb"}, 6_000_000)
 		}
+		c.report(b, "ours")
+	}
+}
+
+// BenchmarkFiveMillionTests is the same with 250,000 tests in each suite, half of
+// all executions a test's first.
+func BenchmarkFiveMillionTests(b *testing.B) {
+	c := newContest(b, uploads.Load{Suites: 20, Tests: 250_000, PerUpload: 1000}, 2)
+	for b.Loop() {
+		for range setting("TESTENGINE_PEERS_ROUNDS", 3) {
+			c.ours(b, "ours", verdictsOnly)
+			c.flink(b, variant{"suite", "fastjson2", "hashmap"}, c.in.executions)
+			c.flink(b, variant{"suite", "fastjson2", "rocksdb"}, c.in.executions)
+		}
+		c.report(b, "ours")
 	}
 }

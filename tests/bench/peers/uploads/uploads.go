@@ -47,24 +47,28 @@ func fails(suite, test, run int) bool {
 }
 
 // Verdicts is how many pairs of test and commit have a pass and a failure in the
-// first runs of every suite.
-func (l Load) Verdicts(runs int) (count int) {
+// first runs of every suite, and of how many tests these are.
+func (l Load) Verdicts(runs int) (pairs, tests int) {
 	for suite := range l.Suites {
 		for test := range l.Tests {
 			if !flaky(suite, test) {
 				continue
 			}
+			before := pairs
 			for commit := range (runs + 1) / 2 {
 				for run := 2 * commit; run < min(2*commit+2, runs); run++ {
 					if fails(suite, test, run) && !broken(suite, test, run) {
-						count++
+						pairs++
 						break
 					}
 				}
 			}
+			if pairs > before {
+				tests++
+			}
 		}
 	}
-	return count
+	return pairs, tests
 }
 
 var (
@@ -94,6 +98,15 @@ func (l Load) Append(b []byte, suite, run, upload int) (body []byte, executions 
 		}
 	}
 	return append(b, `]}`...), executions
+}
+
+// AppendLast appends an upload of a run of its own that holds one test, which
+// passes. Written a while after all others it moves the log's time on, so that
+// their runs close. It changes no verdict.
+func (l Load) AppendLast(b []byte, suite int) []byte {
+	b = append(b, `{"format":"json","run_env":{"CI":"buildkite","key":"last","branch":"main","commit_sha":"last"},"data":[`...)
+	b = appendExecution(b, suite, 0, 1<<20, 0, false)
+	return append(b, `]}`...)
 }
 
 func appendExecution(b []byte, suite, test, run, attempt int, failed bool) []byte {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func TestVerdictsAreThePairsOfTestAndCommitWithAPassAndAFailure(t *testing.T) {
@@ -34,12 +35,26 @@ func TestVerdictsAreThePairsOfTestAndCommitWithAPassAndAFailure(t *testing.T) {
 			}
 		}
 	}
-	both := 0
-	for _, results := range seen {
+	both, flaky := 0, map[pair]bool{}
+	for p, results := range seen {
 		if len(results) == 2 {
 			both++
+			flaky[pair{suite: p.suite, test: p.test}] = true
 		}
 	}
 	require.Positive(t, both)
-	require.Equal(t, both, load.Verdicts(runs))
+	pairs, tests := load.Verdicts(runs)
+	require.Equal(t, both, pairs)
+	require.Len(t, flaky, tests)
+}
+
+func TestSuitesAreSpreadEvenlyOverPartitions(t *testing.T) {
+	numbers := Spread(20, 4)
+	require.Len(t, numbers, 20)
+	partitioner := kgo.StickyKeyPartitioner(nil).ForTopic("")
+	count := map[int]int{}
+	for _, n := range numbers {
+		count[partitioner.Partition(&kgo.Record{Key: Key(n)}, 4)]++
+	}
+	require.Equal(t, map[int]int{0: 5, 1: 5, 2: 5, 3: 5}, count)
 }

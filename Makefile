@@ -96,8 +96,10 @@ bench-peers: build ## Detection beside Apache Flink, one broker, one run; about 
 	go test -run '^$$' -bench . -benchtime 1x -timeout 2h -v ./tests/bench/peers/
 
 .PHONY: torture
-torture: build ## 200 kill -9 under load; about an hour.
+torture: build ## 200 kill -9 of the quickstart and 1,000 of a cluster's workers, under load; some hours.
 	TESTENGINE_KILLS=200 go test -count=1 -timeout 3h -run 'TestKill' ./tests/faults/
+	TESTENGINE_CLUSTER_KILLS=1000 TESTENGINE_CLUSTER_EXECUTIONS=50000000 TESTENGINE_CLUSTER_STOPS=30 TESTENGINE_CLUSTER_JOINS=100 \
+		TESTENGINE_CLUSTER_CUTS=300 TESTENGINE_CLUSTER_BROKER_KILLS=20 go test -count=1 -timeout 6h ./tests/cluster/
 	TESTENGINE_AWAY_SECONDS=300 go test -count=1 -timeout 1h -run 'TestALogBehind' ./tests/faults/
 
 .PHONY: mutants

@@ -2,8 +2,6 @@ package chunk
 
 import (
 	"github.com/redpanda-data/benthos/v4/public/service"
-
-	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 const (
@@ -17,8 +15,8 @@ const (
 	cfCache      = "cache"
 	cfThreshold  = "threshold"
 
-	modeRecords = testengine.ChunkRecords
-	modeBytes   = testengine.ChunkBytes
+	modeRecords = "records"
+	modeBytes   = "bytes"
 )
 
 func chunkSpec() *service.ConfigSpec {

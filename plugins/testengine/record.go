@@ -39,10 +39,10 @@ type Record struct {
 
 // Chunk says which piece of a body a record carries.
 type Chunk struct {
-	Index int `json:"index"`
-	Count int `json:"count"`
+	Index int
+	Count int
 	// FirstIndex is the index of the piece's first execution, when pieces are cut between executions.
-	FirstIndex int `json:"first_index"`
+	FirstIndex int
 }
 
 // RecordCodec turns records into the bytes of a topic's records and back. It is

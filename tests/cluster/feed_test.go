@@ -2,7 +2,7 @@ package cluster
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,7 +30,7 @@ type feed struct {
 // startFeed begins; Stop ends it. A broker that is away holds it back.
 func startFeed(t *testing.T, kafka *harness.Kafka, perSecond float64) *feed {
 	t.Helper()
-	f := &feed{load: uploads.Load{Suites: 12, Tests: 2000, PerUpload: 500}, perSecond: perSecond, done: make(chan struct{})}
+	f := &feed{load: uploads.Load{Suites: 16, Tests: 2000, PerUpload: 500}, perSecond: perSecond, done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	f.stop = cancel
 	client := kafka.Client(kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(64), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
@@ -51,16 +51,23 @@ func (f *feed) Stop() {
 	<-f.done
 }
 
+// until waits for so many executions.
+func (f *feed) until(executions int64) {
+	for f.executions.Load() < executions {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func (f *feed) run(ctx context.Context, t *testing.T, client *kgo.Client) {
 	codec := avro.NewBuiltIn()
 	if err := codec.Prepare(ctx, testengine.KindUpload); err != nil {
 		t.Error(err)
 		return
 	}
-	begin := time.Now()
+	begin, numbers := time.Now(), uploads.Spread(f.load.Suites, partitions)
 	for run := 0; ; run++ {
 		for upload := range f.load.Uploads() {
-			for suite := range f.load.Suites {
+			for suite, number := range numbers {
 				for float64(f.executions.Load()) > f.perSecond*time.Since(begin).Seconds() {
 					time.Sleep(2 * time.Millisecond)
 					if ctx.Err() != nil {
@@ -74,7 +81,7 @@ func (f *feed) run(ctx context.Context, t *testing.T, client *kgo.Client) {
 					times = 2
 				}
 				for range times {
-					record, err := uploadRecord(codec, fmt.Sprintf("suite-%d", suite), body)
+					record, err := uploadRecord(codec, number, body)
 					if err != nil {
 						t.Error(err)
 						return
@@ -92,13 +99,14 @@ func (f *feed) run(ctx context.Context, t *testing.T, client *kgo.Client) {
 }
 
 // uploadRecord is what ingest_uploads writes.
-func uploadRecord(codec testengine.RecordCodec, suite string, body []byte) (*kgo.Record, error) {
+func uploadRecord(codec testengine.RecordCodec, number int, body []byte) (*kgo.Record, error) {
+	_, suite, _ := strings.Cut(string(uploads.Key(number)), "/")
 	value, err := codec.Append(nil, &testengine.Record{
 		Kind: testengine.KindUpload, Org: "acme", Suite: suite, DefaultBranch: "main", ContentType: "application/json",
 		UploadID: message.UploadID("acme", suite, body), ReceivedAt: time.Now().UnixMilli(), Body: body,
 	})
 	return &kgo.Record{
-		Topic: "uploads", Key: []byte("acme/" + suite), Value: value,
+		Topic: "uploads", Key: uploads.Key(number), Value: value,
 		Headers: []kgo.RecordHeader{{Key: testengine.MetaKind, Value: []byte(testengine.KindUpload)}},
 	}, err
 }
@@ -106,10 +114,10 @@ func uploadRecord(codec testengine.RecordCodec, suite string, body []byte) (*kgo
 func TestTheFeedIsWhatADoorWrites(t *testing.T) {
 	codec := avro.NewBuiltIn()
 	require.NoError(t, codec.Prepare(t.Context(), testengine.KindUpload))
-	record, err := uploadRecord(codec, "api", []byte("{}"))
+	record, err := uploadRecord(codec, 7, []byte("{}"))
 	require.NoError(t, err)
 	var read testengine.Record
 	require.NoError(t, codec.Decode(t.Context(), record.Value, &read))
-	require.Equal(t, "api", read.Suite)
-	require.Equal(t, "acme/api", string(record.Key))
+	require.Equal(t, "suite-7", read.Suite)
+	require.Equal(t, "acme/suite-7", string(record.Key))
 }

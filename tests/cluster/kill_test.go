@@ -43,6 +43,8 @@ func TestWorkersKilledAnywhereLoseNothingAndDoubleNothing(t *testing.T) {
 	f.store()
 	begin := time.Now()
 	for i := range kills {
+		// Spread over all executions, so that workers that have got going are killed too.
+		from.until(executions * int64(i) / int64(kills))
 		n, point := dice.IntN(len(f.workers)), dice.IntN(2*len(points))
 		switch {
 		case i%10 == 9:
@@ -58,9 +60,7 @@ func TestWorkersKilledAnywhereLoseNothingAndDoubleNothing(t *testing.T) {
 		f.start(n)
 	}
 	t.Logf("seed %d: %d kills in %s", seed, kills, time.Since(begin).Round(time.Second))
-	for from.executions.Load() < executions {
-		time.Sleep(100 * time.Millisecond)
-	}
+	from.until(executions)
 	should := f.finish(from)
 	f.drained("store_executions_locally", "executions", "verdicts", "runs", "upload_reports")
 	require.Zero(t, f.behind.Stop(time.Minute), f.behind.Output())

@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -53,29 +55,42 @@ type oracle struct {
 // ask replays the records below the group's committed offsets.
 func ask(t *testing.T, kafka *harness.Kafka, logID string) *oracle {
 	t.Helper()
-	committed := committedOffsets(t, kafka, "detect_flaky", "uploads")
-	var records []*kgo.Record
-	kafka.Read("uploads", func(r *kgo.Record) {
-		if r.Offset < committed[r.Partition] {
-			records = append(records, r)
-		}
-	})
-	o := &oracle{written: written{}, executions: map[string]int{}, verdicts: map[string]bool{}, records: len(records)}
+	o := &oracle{written: written{}, executions: map[string]int{}, verdicts: map[string]bool{}}
+	committed, records := committedOffsets(t, kafka, "detect_flaky", "uploads"), make(chan *kgo.Record, 64)
+	go func() {
+		defer close(records)
+		kafka.Read("uploads", func(r *kgo.Record) {
+			if r.Offset < committed[r.Partition] {
+				o.records++
+				records <- r
+			}
+		})
+	}()
 	o.replay(t, records, logID)
 	return o
 }
 
+// committedOffsets asks until a coordinator answers: brokers are killed here.
 func committedOffsets(t testing.TB, kafka *harness.Kafka, group, topic string) map[int32]int64 {
 	t.Helper()
-	offsets, err := kadm.NewClient(kafka.Client()).FetchOffsets(t.Context(), group)
-	require.NoError(t, err)
-	committed := map[int32]int64{}
-	offsets.Each(func(o kadm.OffsetResponse) {
-		if o.Topic == topic {
-			committed[o.Partition] = o.At
+	committed, deadline := map[int32]int64{}, time.Now().Add(time.Minute)
+	for {
+		client := kafka.Client()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		offsets, err := kadm.NewClient(client).FetchOffsets(ctx, group)
+		cancel()
+		client.Close()
+		if err = errors.Join(err, offsets.Error()); err == nil {
+			offsets.Each(func(o kadm.OffsetResponse) {
+				if o.Topic == topic {
+					committed[o.Partition] = o.At
+				}
+			})
+			return committed
 		}
-	})
-	return committed
+		require.True(t, time.Now().Before(deadline), "reading the committed offsets of group %s: %v", group, err)
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 const oracleStream = `
@@ -90,7 +105,7 @@ output: {oracle: {}}
 logger: {level: WARN}
 `
 
-func (o *oracle) replay(t *testing.T, records []*kgo.Record, logID string) {
+func (o *oracle) replay(t *testing.T, records <-chan *kgo.Record, logID string) {
 	t.Helper()
 	codec := avro.NewBuiltIn()
 	require.NoError(t, codec.Prepare(t.Context()))
@@ -114,7 +129,7 @@ func (o *oracle) replay(t *testing.T, records []*kgo.Record, logID string) {
 // topicRecords hands out a topic's records, one batch at a time.
 type topicRecords struct {
 	codec   testengine.RecordCodec
-	records []*kgo.Record
+	records <-chan *kgo.Record
 	logID   string
 	time    map[int32]int64
 }
@@ -122,12 +137,8 @@ type topicRecords struct {
 func (*topicRecords) Connect(context.Context) error { return nil }
 
 func (in *topicRecords) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
-	if len(in.records) == 0 {
-		return nil, nil, service.ErrEndOfInput
-	}
-	n := min(16, len(in.records))
 	var batch service.MessageBatch
-	for _, r := range in.records[:n] {
+	for r := range in.records {
 		var decoded testengine.Record
 		if err := in.codec.Decode(ctx, r.Value, &decoded); err != nil {
 			return nil, nil, err
@@ -138,9 +149,13 @@ func (in *topicRecords) ReadBatch(ctx context.Context) (service.MessageBatch, se
 		m.MetaSetMut(testengine.MetaPartition, int64(r.Partition))
 		m.MetaSetMut(testengine.MetaOffset, r.Offset)
 		m.MetaSetMut(testengine.MetaLogTime, in.time[r.Partition])
-		batch = append(batch, m)
+		if batch = append(batch, m); len(batch) == 16 {
+			break
+		}
 	}
-	in.records = in.records[n:]
+	if len(batch) == 0 {
+		return nil, nil, service.ErrEndOfInput
+	}
 	return batch, func(_ context.Context, err error) error { return err }, nil
 }
 

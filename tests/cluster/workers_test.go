@@ -107,6 +107,31 @@ func (f *fleet) drained(group string, topics ...string) {
 	}
 }
 
+// moves waits until the group gets further in every partition of a topic that is
+// being written, whoever owns it.
+func (f *fleet) moves(within time.Duration) {
+	f.t.Helper()
+	before, deadline := committedOffsets(f.t, f.kafka, "detect_flaky", "uploads"), time.Now().Add(within)
+	for {
+		standing := []int32{}
+		for partition, at := range committedOffsets(f.t, f.kafka, "detect_flaky", "uploads") {
+			if at <= before[partition] {
+				standing = append(standing, partition)
+			}
+		}
+		if len(standing) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			for _, process := range f.all() {
+				f.t.Log(process.Stacks())
+			}
+			require.FailNow(f.t, "partitions of uploads stand still", "%v", standing)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // finish drains, ends the workers as an operator does, and compares.
 func (f *fleet) finish(from *feed) *oracle {
 	f.t.Helper()

@@ -21,6 +21,7 @@ type Kafka struct {
 	// Addresses are the brokers, host:port with commas between, as TESTENGINE_BROKERS takes them.
 	Addresses string
 	dir       string
+	dead      map[int]bool
 	t         testing.TB
 }
 
@@ -28,7 +29,7 @@ type Kafka struct {
 // on which Kafka cannot be installed fails the test.
 func StartKafka(t testing.TB, brokers int) *Kafka {
 	t.Helper()
-	k := &Kafka{dir: t.TempDir(), t: t}
+	k := &Kafka{dir: t.TempDir(), dead: map[int]bool{}, t: t}
 	t.Cleanup(func() { k.script("stop", k.dir) })
 	k.Addresses = k.script("start", k.dir, strconv.Itoa(brokers))
 	return k
@@ -46,10 +47,26 @@ func (k *Kafka) script(args ...string) string {
 }
 
 // Kill is kill -9 of broker n (1, 2, 3).
-func (k *Kafka) Kill(n int) { k.script("kill9", k.dir, strconv.Itoa(n)) }
+func (k *Kafka) Kill(n int) {
+	k.script("kill9", k.dir, strconv.Itoa(n))
+	k.dead[n] = true
+}
 
 // Restart starts broker n again, on its port and its data.
-func (k *Kafka) Restart(n int) { k.script("restart", k.dir, strconv.Itoa(n)) }
+func (k *Kafka) Restart(n int) {
+	k.script("restart", k.dir, strconv.Itoa(n))
+	delete(k.dead, n)
+}
+
+// living are the addresses of brokers that were not killed.
+func (k *Kafka) living() (addresses []string) {
+	for i, address := range strings.Split(k.Addresses, ",") {
+		if !k.dead[i+1] {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
+}
 
 // Pid is the process id of broker n.
 func (k *Kafka) Pid(n int) int {
@@ -59,10 +76,10 @@ func (k *Kafka) Pid(n int) int {
 	return pid
 }
 
-// Client returns a client that is closed with the test.
+// Client returns a client that begins at the living brokers and is closed with the test.
 func (k *Kafka) Client(options ...kgo.Opt) *kgo.Client {
 	k.t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(k.Addresses, ",")...)}, options...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(k.living()...)}, options...)...)
 	require.NoError(k.t, err)
 	k.t.Cleanup(client.Close)
 	return client
@@ -100,7 +117,7 @@ func (k *Kafka) Read(topic string, each func(*kgo.Record)) {
 			left[end.Partition] = end.Offset
 		}
 	})
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(k.Addresses, ",")...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.living()...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: assigned}), kgo.KeepControlRecords())
 	require.NoError(k.t, err)
 	defer client.Close()

@@ -1,19 +1,20 @@
 package detect
 
 import (
+	"math"
+
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
-	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // maxSiblings bounds the variants of a test that tell each other.
 const maxSiblings = 16
 
-// tellSiblings lets the other variants of a test know of an episode that
-// settled: who is flaky on one system is likelier to be on another. Only a pass
-// and a failure on one commit is told; a break of one variant is not.
-func (e *Engine) tellSiblings(c *inquiry, odds float32) {
+// tellSiblings lets the other variants of a test know of a piece of its own
+// evidence: who is flaky on one system is likelier to be on another. Only a
+// pass and a failure on one commit is told; a break of one variant is not.
+func (e *Engine) tellSiblings(c *inquiry, factor float64) {
 	n := e.namesIn(c)
-	if n.variant == "" || odds <= 0 {
+	if n.variant == "" {
 		return
 	}
 	key := keyOf(c.suite.seed, kindSiblings, n.test)
@@ -32,18 +33,18 @@ func (e *Engine) tellSiblings(c *inquiry, odds float32) {
 			return
 		}
 		keys = append(keys, c.key)
-		c.record.gain(told)
-	}
-	share := float32(odds * weights.sibling)
-	for _, k := range keys {
-		if rec := e.record(k); k != c.key && rec != nil {
-			rec.gain(share)
-			e.putRecord(k, rec)
+		if told > 0 {
+			c.record.belief.Mixed(math.Exp(float64(told)))
 		}
+	} else if factor < worthElsewhere {
+		return
+	}
+	if factor >= worthElsewhere {
+		told = e.boost(c, keys, told, factor)
 	}
 	w := &e.writer
 	w.Bytes = append(w.Bytes[:0], kindSiblings)
-	w.F32(min(told+share, 4))
+	w.F32(told)
 	w.Byte(byte(len(keys)))
 	for _, k := range keys {
 		w.U64(k)
@@ -51,28 +52,17 @@ func (e *Engine) tellSiblings(c *inquiry, odds float32) {
 	e.state.SetValue(key, w.Bytes)
 }
 
-// siblingPassed says whether the test passed on this commit in another variant
-// that the run has, and failed in none.
-func (e *Engine) siblingPassed(c *inquiry) bool {
-	if c.run == nil || c.run.slot == 0 || len(c.run.variants) < 2 {
-		return false
-	}
-	n, passed := e.namesIn(c), false
-	for _, variant := range c.run.variants {
-		key := testengine.HashUint(variant, n.test)
-		if key == c.key {
+// boost raises the other variants by the root of what the piece is worth here.
+func (e *Engine) boost(c *inquiry, keys []uint64, told float32, factor float64) float32 {
+	root := math.Sqrt(factor)
+	for _, k := range keys {
+		if k == c.key {
 			continue
 		}
-		if o := c.run.peek(key); o != nil && o.failed > 0 {
-			return false
+		if rec := e.record(k); rec != nil {
+			rec.belief.Mixed(root)
+			e.putRecord(k, rec)
 		}
-		dense := uint32(0)
-		if packed, ok := e.state.Cell(key); ok {
-			dense = unpackCell(packed).dense
-		} else if rec := e.record(key); rec != nil {
-			dense = rec.dense
-		}
-		passed = passed || dense != 0 && e.passedOn(c.suite, c.run.slot, dense)
 	}
-	return passed
+	return min(told+float32(math.Log(root)), 4)
 }

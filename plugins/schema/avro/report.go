@@ -28,8 +28,7 @@ func appendReport(to []byte, r *testengine.UploadReport) []byte {
 		to = appendText(to, p.Snippet)
 	}
 	to = appendEnd(to, len(r.Problems))
-	to = appendMap(to, r.ProblemCounts, appendInt)
-	return appendChunk(to, r.Chunk)
+	return appendMap(to, r.ProblemCounts, appendInt)
 }
 
 func readReport(data []byte) (*testengine.UploadReport, error) {
@@ -53,6 +52,5 @@ func readReport(data []byte) (*testengine.UploadReport, error) {
 		}
 	}
 	r.ProblemCounts = readMap(&in, 2, (*reader).int)
-	r.Chunk = in.chunk()
 	return r, in.end()
 }

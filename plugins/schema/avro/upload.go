@@ -15,24 +15,14 @@ func appendUpload(to []byte, r *testengine.Record) []byte {
 	if r.Origin != nil {
 		to = appendPosition(to, *r.Origin)
 	}
-	to = appendChunk(to, r.Chunk)
+	to = appendChoice(to, r.Chunk != nil)
+	if r.Chunk != nil {
+		to = appendInt(to, r.Chunk.Index)
+		to = appendInt(to, r.Chunk.Count)
+		to = appendInt(to, r.Chunk.FirstIndex)
+	}
 	to = appendTags(to, r.Meta)
 	return appendBytes(to, r.Body)
-}
-
-func appendChunk(to []byte, c *testengine.Chunk) []byte {
-	to = appendChoice(to, c != nil)
-	if c == nil {
-		return to
-	}
-	return appendInt(appendInt(appendInt(to, c.Index), c.Count), c.FirstIndex)
-}
-
-func (r *reader) chunk() *testengine.Chunk {
-	if !r.choice() {
-		return nil
-	}
-	return &testengine.Chunk{Index: r.int(), Count: r.int(), FirstIndex: r.int()}
 }
 
 func appendPosition(to []byte, p testengine.Position) []byte {
@@ -68,7 +58,9 @@ func (r *reader) uploadHead(into *testengine.Record) {
 		p := r.position()
 		into.Origin = &p
 	}
-	into.Chunk = r.chunk()
+	if r.choice() {
+		into.Chunk = &testengine.Chunk{Index: r.int(), Count: r.int(), FirstIndex: r.int()}
+	}
 	into.Meta = r.tags()
 }
 

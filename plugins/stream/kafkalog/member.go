@@ -134,7 +134,8 @@ func (s *Source) release(l *lane) {
 		if b.of != l || b.settled != nil {
 			return false
 		}
-		s.unhand(b)
+		l.busy = false
+		l.giveBack(b)
 		return true
 	})
 	s.buffered -= l.drop()

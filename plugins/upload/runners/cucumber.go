@@ -63,7 +63,7 @@ func scenario(w *decode.Walker) int {
 // feature reads the scenarios of one feature. Where its own keys stand behind
 // them, as some languages write it, they are passed over first.
 func (r *reader) feature() {
-	f := feature{reader: r, rows: map[string][]string{}}
+	f := feature{reader: r, rows: map[string]rows{}}
 	var elements decode.Place
 	waiting := false
 	for key := range r.w.Members() {
@@ -101,9 +101,15 @@ type feature struct {
 	name, file string
 	// rows are the lines on which a name has been found: the rows of an outline
 	// are tests of their own, an attempt of the same row is not.
-	rows map[string][]string
+	rows map[string]rows
 	// background is what came of the steps before the next scenario.
 	background steps
+}
+
+// rows are the lines of one name: the first one, and those of an outline.
+type rows struct {
+	first string
+	more  []string
 }
 
 // steps is what a row of steps and hooks came to.
@@ -180,15 +186,21 @@ func (f *feature) rowName(name, line, id string) string {
 			return name + " (example " + strconv.Itoa(row-1) + ")"
 		}
 	}
-	row := slices.Index(f.rows[name], line)
-	if row < 0 {
-		row = len(f.rows[name])
-		f.rows[name] = append(f.rows[name], line)
-	}
-	if row == 0 {
+	known, found := f.rows[name]
+	if !found {
+		f.rows[name] = rows{first: line}
 		return name
 	}
-	return name + " (example " + strconv.Itoa(row+1) + ")"
+	if known.first == line {
+		return name
+	}
+	row := slices.Index(known.more, line)
+	if row < 0 {
+		row = len(known.more)
+		known.more = append(known.more, line)
+		f.rows[name] = known
+	}
+	return name + " (example " + strconv.Itoa(row+2) + ")"
 }
 
 func (f *feature) step(found *steps) {

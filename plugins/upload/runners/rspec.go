@@ -69,7 +69,7 @@ func (r *reader) example(at decode.Place) {
 		case "status":
 			status = r.w.Text()
 		case "file_path":
-			e.File = r.w.Text()
+			e.File = strings.TrimPrefix(r.w.Text(), "./")
 		case "line_number":
 			line = r.w.Raw()
 		case "run_time":

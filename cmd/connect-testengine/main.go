@@ -31,7 +31,9 @@ func main() {
 			return service.GlobalEnvironment().FullConfigSchema(version, dateBuilt)
 		}),
 		service.CLIOptAddCommand(suiteCommand()),
+		service.CLIOptAddCommand(doctorCommand()),
 		service.CLIOptAddCommand(topicsCommand()),
+		service.CLIOptAddCommand(stateCommand()),
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(studioCommand()),
 	)

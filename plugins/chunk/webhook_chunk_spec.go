@@ -2,6 +2,8 @@ package chunk
 
 import (
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 const (
@@ -15,8 +17,8 @@ const (
 	cfCache      = "cache"
 	cfThreshold  = "threshold"
 
-	modeRecords = "records"
-	modeBytes   = "bytes"
+	modeRecords = testengine.ChunkRecords
+	modeBytes   = testengine.ChunkBytes
 )
 
 func chunkSpec() *service.ConfigSpec {

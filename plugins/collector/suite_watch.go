@@ -1,12 +1,9 @@
 package collector
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -136,7 +133,7 @@ func (w *suiteWatch) sendChange(organization, suite, branch string, section test
 	if section == "" {
 		section = "{}"
 	}
-	if err := w.door.deliver(w.change(organization, suite, branch, section), nil); err != nil {
+	if err := w.door.deliver(w.door.changeMessage(organization, suite, branch, changeDetection, section), nil); err != nil {
 		return false
 	}
 	w.memory.Detection[key] = hash
@@ -148,25 +145,4 @@ func (w *suiteWatch) sendChange(organization, suite, branch string, section test
 		w.door.log.Warnf("Remembering the detection section of %s: %v", key, err)
 	}
 	return true
-}
-
-func (w *suiteWatch) change(organization, suite, branch string, section testengine.RawJSON) *service.Message {
-	now := w.door.now().UnixMilli()
-	// The moment is part of the id, so that going back to an earlier section is a change too.
-	seed := testengine.HashUint(testengine.Hash(testengine.SuiteSeed(organization, suite), changeDetection), uint64(now))
-	value := &testengine.Change{
-		ID:    "change_" + testengine.FormatID(testengine.Hash(seed, string(section))),
-		Org:   organization,
-		Suite: suite,
-		Type:  changeDetection,
-		Body:  section,
-	}
-	body, _ := json.Marshal(value) //nolint:errchkjson // texts and JSON that was made here
-	m := service.NewMessage(body)
-	m.MetaSetMut(testengine.MetaKind, string(testengine.KindChange))
-	m.MetaSetMut(testengine.MetaOrg, organization)
-	m.MetaSetMut(testengine.MetaSuite, suite)
-	m.MetaSetMut(testengine.MetaDefaultBranch, branch)
-	m.MetaSetMut(testengine.MetaReceivedAt, now)
-	return m
 }

@@ -109,7 +109,7 @@ func parseToken(n *yaml.Node) (tenant.Token, error) {
 			})
 		},
 		"expires": func(n *yaml.Node) (err error) {
-			token.Expires, err = parseMoment(n.Value)
+			token.Expires, err = ParseMoment(n.Value)
 			if err != nil {
 				return atLine(n, "expires", fmt.Sprintf("%q is neither a date (2027-01-31) nor RFC 3339", n.Value))
 			}
@@ -122,8 +122,8 @@ func parseToken(n *yaml.Node) (tenant.Token, error) {
 	return token, err
 }
 
-// parseMoment reads RFC 3339, or a date as its first moment in UTC.
-func parseMoment(text string) (time.Time, error) {
+// ParseMoment reads RFC 3339, or a date as its first moment in UTC.
+func ParseMoment(text string) (time.Time, error) {
 	if moment, err := time.Parse(time.RFC3339, text); err == nil {
 		return moment, nil
 	}

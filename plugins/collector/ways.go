@@ -35,6 +35,7 @@ func (d *door) mountWays(listener *Listener, uploads string) error {
 		path.Clean(uploads) + "/{$}":               d,
 		"POST " + above + "{$}":                    d,
 		"GET " + path.Clean(uploads) + "/metadata": http.HandlerFunc(d.metadata),
+		"POST " + above + "test-ownerships":        http.HandlerFunc(d.owners),
 		above + "traces":                           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, tracesWay{}) }),
 	} {
 		if err := listener.Handle(pattern, handler); err != nil {

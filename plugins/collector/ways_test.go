@@ -139,3 +139,38 @@ func TestPathsForgiveWhatCollectorsMixUp(t *testing.T) {
 	require.JSONEq(t, `{"suite_url":"https://te.example/acme/suites/api"}`, answer.body)
 	require.Equal(t, 401, h.request(t, http.MethodGet, "/v1/uploads/metadata", nil).status)
 }
+
+func TestTestownersGoThroughTheLog(t *testing.T) {
+	h := openHouse(t, "", "")
+	const formType = "multipart/form-data; boundary=" + boundary
+	tests := []struct {
+		name, authorization, contentType string
+		body                             []byte
+		status                           int
+		says                             string
+	}{
+		{"a file", "Bearer " + writeToken, formType, form("file", "*.rb payments\n[ x\n"), 202, `"rules":1`},
+		{"no token", "", formType, form("file", "*.rb payments"), 401, "no token"},
+		{"a token that may only read", "Bearer " + readToken, formType, form("file", "*.rb payments"), 403, "scope write"},
+		{"no form", "Bearer " + writeToken, "text/plain", []byte("*.rb payments"), 415, "multipart/form-data"},
+		{"no file", "Bearer " + writeToken, formType, form("data", "x"), 400, "no part named file"},
+		{"a form cut off", "Bearer " + writeToken, formType, form("file", "x")[:40], 400, "broken at byte"},
+		{"more than a megabyte", "Bearer " + writeToken, formType, form("file", strings.Repeat("*.rb a\n", 200_000)), 413, "larger"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			headers := []string{"Content-Type", test.contentType}
+			if test.authorization != "" {
+				headers = append(headers, "Authorization", test.authorization)
+			}
+			answer := h.request(t, http.MethodPost, "/v1/test-ownerships", bytes.NewReader(test.body), headers...)
+			require.Equal(t, test.status, answer.status, answer.body)
+			require.Contains(t, answer.body, test.says)
+		})
+	}
+	messages := h.messages()
+	require.Len(t, messages, 1)
+	change, err := message.Get[testengine.Change](messages[0])
+	require.NoError(t, err)
+	require.Equal(t, []string{"acme", "api", "owners", `"*.rb payments\n[ x\n"`}, []string{change.Org, change.Suite, change.Type, string(change.Body)})
+}

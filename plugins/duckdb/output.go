@@ -66,8 +66,12 @@ func (o *output) Connect(ctx context.Context) error {
 }
 
 // WriteBatch stores the batch. It comes back only when all of it is stored, or
-// ctx ends, or it never can be: it is of another log.
+// ctx ends, or it never can be: it is of another log, or the state has not taken
+// all of it.
 func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
+	if err := message.NotRemembered(batch); err != nil {
+		return err
+	}
 	pause := o.first
 	for {
 		err := o.database.write(ctx, batch)

@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -103,6 +104,21 @@ func TestTheOutputWaitsUntilTheDatabaseCanWrite(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, o.WriteBatch(ctx, newRecord(1, 5).messages(5)), context.DeadlineExceeded)
+}
+
+func TestWhatTheStateHasNotTakenIsGivenBackWhole(t *testing.T) {
+	d := openDatabase(t, testSettings(databasePath(t)))
+	res := service.MockResources()
+	o := &output{
+		res: res, database: d, first: time.Millisecond, longest: time.Millisecond,
+		executions: res.Metrics().NewCounter("executions"), retries: res.Metrics().NewCounter("retries"),
+	}
+	batch := newRecord(0, 5).messages(5)
+	batch[len(batch)-1].SetError(fmt.Errorf("detecting: %w", testengine.ErrNotRemembered))
+	require.ErrorIs(t, o.WriteBatch(t.Context(), batch), testengine.ErrNotRemembered)
+	require.Zero(t, count(t, d, "SELECT count(*) FROM executions"))
+	require.NoError(t, o.WriteBatch(t.Context(), newRecord(0, 5).messages(5)), "it comes again")
+	require.EqualValues(t, 5, count(t, d, "SELECT count(*) FROM executions"))
 }
 
 func TestSettingsThatCannotWork(t *testing.T) {

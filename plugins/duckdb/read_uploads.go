@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -13,9 +14,9 @@ const uploadsSelect = `SELECT
 	u.log_id, u.partition_number, u.record_offset, u.id, s.org, s.suite, u.run_id, u.run_key, u.format, u.collector, u.branch, u.commit_sha,
 	epoch_ms(u.received_at), epoch_ms(u.time), u.bytes, u.received, u.accepted, u.rejected, u.without_result, u.suite_errors,
 	coalesce(u.problems, ''), coalesce(u.problem_counts, ''), coalesce(c.n, 0)
-FROM uploads u
+FROM deliveries u
 JOIN suites s ON s.number = u.suite
-LEFT JOIN (SELECT suite, id, count(*) AS n FROM uploads WHERE duplicate GROUP BY suite, id) c ON c.suite = u.suite AND c.id = u.id
+LEFT JOIN (SELECT suite, id, count(*) AS n FROM deliveries WHERE duplicate GROUP BY suite, id) c ON c.suite = u.suite AND c.id = u.id
 WHERE u.reported AND NOT u.duplicate AND `
 
 func (r reader) uploads(conditions, rest string, args []any) (list []query.Upload, err error) {
@@ -27,10 +28,7 @@ func (r reader) uploads(conditions, rest string, args []any) (list []query.Uploa
 		&problems, &counts, &u.Duplicates,
 	}, func() error {
 		u.Problems, u.ProblemCounts = nil, nil
-		if err := fromJSON(problems, &u.Problems); err != nil {
-			return err
-		}
-		if err := fromJSON(counts, &u.ProblemCounts); err != nil {
+		if err := readProblems(&u, problems, counts); err != nil {
 			return err
 		}
 		list = append(list, u)
@@ -39,12 +37,26 @@ func (r reader) uploads(conditions, rest string, args []any) (list []query.Uploa
 	return list, err
 }
 
-func fromJSON(text string, to any) error {
-	if text == "" {
-		return nil
+// readProblems reads the problems of an upload's records, one record a line.
+func readProblems(u *query.Upload, problems, counts string) error {
+	for line := range strings.Lines(problems) {
+		var some []testengine.Problem
+		if err := json.Unmarshal([]byte(line), &some); err != nil {
+			return fmt.Errorf("reading an upload's stored problems: %w", err)
+		}
+		u.Problems = append(u.Problems, some...)
 	}
-	if err := json.Unmarshal([]byte(text), to); err != nil {
-		return fmt.Errorf("reading an upload's stored problems: %w", err)
+	for line := range strings.Lines(counts) {
+		var some map[string]int
+		if err := json.Unmarshal([]byte(line), &some); err != nil {
+			return fmt.Errorf("reading an upload's stored problems: %w", err)
+		}
+		if u.ProblemCounts == nil {
+			u.ProblemCounts = map[string]int{}
+		}
+		for problem, n := range some {
+			u.ProblemCounts[problem] += n
+		}
 	}
 	return nil
 }
@@ -65,7 +77,7 @@ func (d *Database) Uploads(ctx context.Context, q query.UploadQuery) (page query
 		if q.WithProblems {
 			conditions += " AND (u.rejected > 0 OR u.problems IS NOT NULL OR u.suite_errors > 0)"
 		}
-		if err := r.one("SELECT count(*) FROM uploads u WHERE u.reported AND NOT u.duplicate AND "+conditions, p.args, &page.Total); err != nil {
+		if err := r.one("SELECT count(*) FROM deliveries u WHERE u.reported AND NOT u.duplicate AND "+conditions, p.args, &page.Total); err != nil {
 			return err
 		}
 		list, err := r.uploads(conditions, paging(q.Paging), p.args)

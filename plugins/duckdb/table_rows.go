@@ -165,7 +165,7 @@ func (s *store) addToUpload(ctx context.Context, up *rows.Upload) error {
 		args = append(args, column)
 	}
 	return s.exec(ctx, `UPDATE uploads SET bytes = ?, received = ?, accepted = ?, rejected = ?, duplicate = ?,
-		without_result = ?, suite_errors = ?, problems = ?, problem_counts = ?, reported = ? WHERE number = ?`, args...)
+		without_result = ?, suite_errors = ?, problems = ?, problem_counts = ?, reported = ?, chunk_index = ?, chunk_count = ? WHERE number = ?`, args...)
 }
 
 func uploadRow(up *rows.Upload) []value {
@@ -182,15 +182,19 @@ func uploadRow(up *rows.Upload) []value {
 		report = &testengine.UploadReport{}
 	}
 	row = append(row, reportColumns(report)...)
-	row[len(row)-1] = up.Report != nil
+	row[len(row)-3] = up.Report != nil
 	return row
 }
 
-// reportColumns are the columns bytes to reported.
+// reportColumns are the columns bytes to chunk_count.
 func reportColumns(r *testengine.UploadReport) []value {
+	index, count := uint32(0), uint32(1)
+	if r.Chunk != nil {
+		index, count = uint32(r.Chunk.Index), uint32(r.Chunk.Count)
+	}
 	return []value{
 		int64(r.Bytes), uint32(r.Received), uint32(r.Accepted), uint32(r.Rejected), r.Duplicate, uint32(r.WithoutResult), uint32(r.SuiteErrors),
-		jsonOrNull(r.Problems, len(r.Problems)), jsonOrNull(r.ProblemCounts, len(r.ProblemCounts)), true,
+		jsonOrNull(r.Problems, len(r.Problems)), jsonOrNull(r.ProblemCounts, len(r.ProblemCounts)), true, index, count,
 	}
 }
 

@@ -16,6 +16,11 @@ const (
 	// groupRequests and groupRows bound how many waiting batches share a transaction.
 	groupRequests = 64
 	groupRows     = 250_000
+	// behindRows in a transaction say that the stream is behind: then the next one
+	// waits up to behindWait for the other lanes, because a transaction of its own
+	// costs as much CPU as tens of thousands of rows.
+	behindRows = 50_000
+	behindWait = 300 * time.Millisecond
 	// moveEvery is how long a test's new place may wait for its row.
 	moveEvery = 10 * time.Second
 	maxMoved  = 20_000
@@ -57,6 +62,7 @@ type writer struct {
 	store *store
 	names *rows.Names
 	build *rows.Builder
+	last  int       // rows of the last transaction
 	moved time.Time // when moved tests were last written
 }
 
@@ -125,15 +131,28 @@ func (w *writer) refuse() {
 	}
 }
 
-// gather takes what else is waiting, so that a commit serves several lanes.
+// gather takes what else is waiting, or about to come, so that a commit serves several lanes.
 func (w *writer) gather(first *request) []*request {
 	group, rows := []*request{first}, len(first.batch)
+	var wait time.Duration
+	if w.last >= behindRows {
+		wait = behindWait
+	}
+	patience := time.NewTimer(wait)
+	defer patience.Stop()
 	for len(group) < groupRequests && rows*blockRows < groupRows {
 		select {
 		case r := <-w.d.queue:
 			group = append(group, r)
 			rows += len(r.batch)
+			continue
 		default:
+		}
+		select {
+		case r := <-w.d.queue:
+			group = append(group, r)
+			rows += len(r.batch)
+		case <-patience.C:
 			return group
 		}
 	}
@@ -176,6 +195,7 @@ func (w *writer) transact(ctx context.Context, group []*request) error {
 			return err
 		}
 	}
+	w.last = w.build.Facts.Len()
 	moved := w.shouldMove()
 	if err := w.store.commit(ctx, w.build, w.names, moved, w.d.beforeCommit); err != nil {
 		return w.recover(ctx, err)

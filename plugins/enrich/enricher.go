@@ -20,6 +20,7 @@ import (
 type enricher struct {
 	config  enrichConfig
 	owners  *ownersFile // nil without a file
+	sent    *uploadedOwners
 	lookups []*metadata
 
 	executions *service.MetricCounter
@@ -44,6 +45,10 @@ func newEnricher(config enrichConfig, res *service.Resources) (*enricher, error)
 		if err := watch.add("owners", config.ownersFile, e.owners.load); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if e.sent, err = newUploadedOwners(config.ownersFolder, res.Logger()); err != nil {
+		return nil, err
 	}
 	counter := res.Metrics().NewCounter("testengine_enrich_lookups_total", "lookup", "result")
 	for _, l := range config.lookups {
@@ -76,16 +81,33 @@ func (e *enricher) Process(_ context.Context, m *service.Message) (service.Messa
 		if err != nil {
 			return nil, err
 		}
-		if e.owners != nil {
-			if owner := e.owners.owner(verdict.File); owner != "" {
+		if rules := e.ownersOf(verdict.Org, verdict.Suite); rules != nil {
+			if owner := rules.owner(verdict.File); owner != "" {
 				owned := *verdict
 				owned.Owner = owner
 				message.Set(m, testengine.KindVerdict, &owned)
 			}
 		}
+	case testengine.KindChange:
+		change, err := message.Get[testengine.Change](m)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.sent.take(change); err != nil {
+			e.sent.logger.Warnf("The owners stay as they were: %v", err)
+		}
 	default:
 	}
 	return service.MessageBatch{m}, nil
+}
+
+// ownersOf is the file that the suite's CI has sent, or that of the pipeline; nil
+// when there is neither.
+func (e *enricher) ownersOf(org, suite string) *ownersFile {
+	if sent := e.sent.of(org, suite); sent != nil {
+		return sent
+	}
+	return e.owners
 }
 
 // block returns an annotated copy that shares the executions.
@@ -132,11 +154,12 @@ type fileFacts struct {
 
 // annotateFiles adds owners and paths. Every file is looked at once a block.
 func (e *enricher) annotateFiles(block *testengine.Block, a *testengine.Annotations) {
-	if e.owners == nil && !e.config.paths {
+	rules := e.ownersOf(block.Upload.Org, block.Upload.Suite)
+	if rules == nil && !e.config.paths {
 		return
 	}
-	files := fileTable{enricher: e, upload: block.Upload, known: map[string]fileFacts{}}
-	if e.owners != nil {
+	files := fileTable{enricher: e, owners: rules, upload: block.Upload, known: map[string]fileFacts{}}
+	if rules != nil {
 		files.names, a.Owners = slices.Clone(a.OwnerNames), make([]int32, len(block.Executions))
 	}
 	var last string
@@ -146,7 +169,7 @@ func (e *enricher) annotateFiles(block *testengine.Block, a *testengine.Annotati
 		if file := block.Executions[i].File; i == 0 || file != last {
 			last, facts = file, files.of(file)
 		}
-		if e.owners != nil {
+		if rules != nil {
 			a.Owners[i] = facts.owner
 		}
 		if facts.tags == nil {
@@ -169,6 +192,7 @@ func (e *enricher) annotateFiles(block *testengine.Block, a *testengine.Annotati
 
 type fileTable struct {
 	enricher *enricher
+	owners   *ownersFile // nil when nobody owns anything
 	upload   *testengine.Upload
 	known    map[string]fileFacts
 	names    []string
@@ -176,7 +200,7 @@ type fileTable struct {
 
 func (t *fileTable) of(file string) fileFacts {
 	path := core.Path(t.upload, file)
-	if t.enricher.owners == nil && path == file {
+	if t.owners == nil && path == file {
 		return fileFacts{owner: -1} // The usual case: nobody's, and as it was sent.
 	}
 	if facts, ok := t.known[file]; ok {
@@ -186,8 +210,8 @@ func (t *fileTable) of(file string) fileFacts {
 	if t.enricher.config.paths && path != file && path != "" {
 		facts.tags = []testengine.Tag{{Key: core.FileKey, Value: path}}
 	}
-	if t.enricher.owners != nil {
-		if owner := t.enricher.owners.owner(path); owner != "" {
+	if t.owners != nil {
+		if owner := t.owners.owner(path); owner != "" {
 			facts.owner = int32(slices.Index(t.names, owner))
 			if facts.owner < 0 {
 				facts.owner = int32(len(t.names))

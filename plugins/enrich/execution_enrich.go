@@ -17,6 +17,7 @@ const (
 	efPaths       = "paths"
 	efSignatures  = "signatures"
 	efOwnersFile  = "owners_file"
+	efOwnersDir   = "owners_folder"
 	efReloadEvery = "reload_interval"
 	efLookups     = "lookups"
 
@@ -65,6 +66,8 @@ Metrics: `+"`testengine_enrich_executions_total`, `testengine_enrich_signatures_
 			service.NewStringField(efOwnersFile).Default("").
 				Description("A TESTOWNERS file, in the grammar of CODEOWNERS with teams as owners. The last line that matches a file decides, its first team is the owner, and a line without a team takes nothing away. Empty means that nobody owns anything.").
 				Example("TESTOWNERS"),
+			service.NewStringField(efOwnersDir).Default("").Advanced().
+				Description("A folder in which to keep the TESTOWNERS files that CI sends to the front door (`POST /v1/test-ownerships`), so that they outlive the process. A suite's own file stands before `owners_file`. Empty keeps them in memory."),
 			service.NewDurationField(efReloadEvery).Default("10s").Advanced().
 				Description("How often files are looked at for changes. A file that cannot be read keeps what was read before."),
 			service.NewObjectListField(efLookups, lookupFields()...).Default([]any{}).
@@ -122,7 +125,7 @@ func lookupFields() []*service.ConfigField {
 
 type enrichConfig struct {
 	coreTags, paths, signatures bool
-	ownersFile                  string
+	ownersFile, ownersFolder    string
 	reloadEvery                 time.Duration
 	lookups                     []lookupConfig
 }
@@ -141,6 +144,7 @@ func enrichFromParsed(conf *service.ParsedConfig) (c enrichConfig, err error) {
 	p := fields{conf: conf, err: &err}
 	c.coreTags, c.paths, c.signatures = p.truth(efCoreTags), p.truth(efPaths), p.truth(efSignatures)
 	c.ownersFile, c.reloadEvery = p.text(efOwnersFile), p.duration(efReloadEvery)
+	c.ownersFolder = p.text(efOwnersDir)
 	lookups, listErr := conf.FieldObjectList(efLookups)
 	p.keep(listErr)
 	for _, one := range lookups {

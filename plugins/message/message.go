@@ -6,6 +6,7 @@ package message
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -85,6 +86,21 @@ func Int(m *service.Message, key string) (number int64, ok bool) {
 	return 0, false
 }
 
+// Chunk returns which piece of a larger upload the message carries, when it was
+// cut between records; nil for a whole one.
+func Chunk(m *service.Message) *testengine.Chunk {
+	if mode := Text(m, testengine.MetaChunkMode); mode != testengine.ChunkRecords {
+		return nil
+	}
+	index, _ := Int(m, testengine.MetaChunkIndex)
+	count, _ := Int(m, testengine.MetaChunkCount)
+	first, _ := Int(m, testengine.MetaChunkFirstIndex)
+	if index < 0 || count < 1 || index >= count || first < 0 {
+		return nil
+	}
+	return &testengine.Chunk{Index: int(index), Count: int(count), FirstIndex: int(first)}
+}
+
 // Position returns where in the log the message comes from; ok is false for a
 // message without offset.
 func Position(m *service.Message) (position testengine.Position, ok bool) {
@@ -107,6 +123,18 @@ func Follow(out, of *service.Message) {
 			out.MetaSetMut(key, v)
 		}
 	}
+}
+
+// NotRemembered returns the error of a message whose record the state has not
+// taken. Outputs give such a batch back whole: to pass it on would lose what the
+// state should know.
+func NotRemembered(batch service.MessageBatch) error {
+	for _, m := range batch {
+		if err := m.GetError(); err != nil && errors.Is(err, testengine.ErrNotRemembered) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Silent says that the message only brings state back: its outputs are there already.

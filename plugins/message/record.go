@@ -42,13 +42,14 @@ func logRecord(m *service.Message, r *testengine.Record) (err error) {
 	r.ContentType = Text(m, testengine.MetaContentType)
 	r.ContentEncoding = Text(m, testengine.MetaContentEncoding)
 	r.ReceivedAt, _ = Int(m, testengine.MetaReceivedAt)
+	r.Chunk = Chunk(m)
 	if id := Text(m, testengine.MetaOriginLogID); id != "" {
 		partition, _ := Int(m, testengine.MetaOriginPartition)
 		offset, _ := Int(m, testengine.MetaOriginOffset)
 		r.Origin = &testengine.Position{LogID: id, Partition: int(partition), Offset: offset}
 	}
 	_ = m.MetaWalkMut(func(key string, _ any) error {
-		if !recordMeta[key] && !strings.HasPrefix(key, "kafka_") {
+		if !recordMeta[key] && (r.Chunk == nil || !chunkMeta[key]) && !strings.HasPrefix(key, "kafka_") {
 			r.Meta = append(r.Meta, testengine.Tag{Key: key, Value: Text(m, key)})
 		}
 		return nil
@@ -65,6 +66,11 @@ var recordMeta = map[string]bool{
 	testengine.MetaLogID: true, testengine.MetaPartition: true, testengine.MetaOffset: true, testengine.MetaLogTime: true,
 	testengine.MetaOriginLogID: true, testengine.MetaOriginPartition: true, testengine.MetaOriginOffset: true,
 	testengine.MetaCycle: true, testengine.MetaSilent: true, testengine.MetaRangeBegin: true, testengine.MetaRangeEnd: true,
+}
+
+// chunkMeta is what Record.Chunk stands for.
+var chunkMeta = map[string]bool{
+	testengine.MetaChunkMode: true, testengine.MetaChunkIndex: true, testengine.MetaChunkCount: true, testengine.MetaChunkFirstIndex: true,
 }
 
 // FromRecord makes the message that a decoded record travels as. Whoever read
@@ -116,6 +122,12 @@ func logFacts(m *service.Message, r *testengine.Record) {
 		if fact.Value != "" {
 			m.MetaSetMut(fact.Key, fact.Value)
 		}
+	}
+	if c := r.Chunk; c != nil {
+		m.MetaSetMut(testengine.MetaChunkMode, testengine.ChunkRecords)
+		m.MetaSetMut(testengine.MetaChunkIndex, int64(c.Index))
+		m.MetaSetMut(testengine.MetaChunkCount, int64(c.Count))
+		m.MetaSetMut(testengine.MetaChunkFirstIndex, int64(c.FirstIndex))
 	}
 	if r.Origin != nil {
 		m.MetaSetMut(testengine.MetaOriginLogID, r.Origin.LogID)

@@ -100,16 +100,16 @@ type Record[T any] struct {
 func (r *Record[T]) End() error { return r.end() }
 
 // Take opens the message's record, unless a message before it did, and gives it
-// to take. now is the log's time of the record (TimeOf). A state that cannot be
-// written holds the stream, and take is called again: a flag on the message
-// would let data pass that is not remembered. What remains is an error: the
-// context's, or state.ErrCycle for a message of a batch that was given up.
+// to take. now is the log's time of the record (TimeOf). A state that is not there
+// holds the stream. An error is the context's, or testengine.ErrNotRemembered when
+// the state could not be written or the batch was given up: Process returns it,
+// our outputs give the batch back, and it comes again after a restore.
 func (l *Lanes[T]) Take(ctx context.Context, m *service.Message, now int64, take func(*Record[T]) error) error {
 	at, logged := message.Position(m)
 	cycle, _ := message.Int(m, testengine.MetaCycle)
 	for {
 		err := l.try(ctx, at, logged, cycle, now, take)
-		if err == nil || errors.Is(err, state.ErrCycle) {
+		if err == nil || errors.Is(err, testengine.ErrNotRemembered) {
 			return err
 		}
 		l.log.Errorf("Holding %s at record %v: %v", l.memory.Table, at, err)

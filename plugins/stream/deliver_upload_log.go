@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // delivery is where a lane stands behind the log.
@@ -140,6 +142,9 @@ func (u *uploadLog) handOut(lane int, from int64) (service.MessageBatch, service
 // record ever overtakes one that failed.
 func (u *uploadLog) settle(lane int, records []uploadlog.Record, failure error) {
 	next := records[len(records)-1].Number + 1
+	if failer, ok := u.follower.(testengine.Failer); ok && failure == nil {
+		failure = failer.Failed(lane)
+	}
 	if failure == nil {
 		u.log.Done(lane, next, records)
 		if u.follower != nil {
@@ -177,7 +182,12 @@ func (u *uploadLog) restore(lane, nacks int) {
 	}
 	next, err := u.whereToBegin(u.running, lane)
 	if err != nil {
-		if u.running.Err() == nil {
+		switch {
+		case u.running.Err() != nil:
+		case outOfOrder(err):
+			u.logger.Errorf("trying again: %v", err)
+			u.workers.Go(func() { u.restore(lane, nacks+1) })
+		default:
 			u.refuse(err)
 		}
 		return
@@ -187,6 +197,12 @@ func (u *uploadLog) restore(lane, nacks int) {
 	u.mu.Unlock()
 	u.keepNeeded(lane)
 	u.signal()
+}
+
+// outOfOrder tells a disk that is full or does not answer, which may pass, from
+// a reason to stop.
+func outOfOrder(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO)
 }
 
 // pause waits a little longer after each failure in a row; false means that the buffer closes.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -83,6 +84,7 @@ type fixture struct {
 	clock time.Time
 	lanes int
 	state *fakeState
+	real  *state.Store // in the place of state
 	store testengine.LogReader
 }
 
@@ -103,6 +105,9 @@ func (f *fixture) open(t *testing.T) *uploadLog {
 	}
 	if f.state != nil {
 		u.follower = f.state
+	}
+	if f.real != nil {
+		u.follower = f.real
 	}
 	require.NoError(t, u.open(f.disk))
 	t.Cleanup(func() { _ = u.Close(context.Background()) })

@@ -46,7 +46,7 @@ type kafkaStateful struct {
 // the host tries again; what is refused ends the stream with the first read.
 func (in *kafkaStateful) Connect(ctx context.Context) error {
 	if in.source != nil || in.refused != nil {
-		return nil
+		return nil //nolint:nilerr // The next read ends the stream.
 	}
 	options, err := in.options()
 	if err != nil {
@@ -58,11 +58,11 @@ func (in *kafkaStateful) Connect(ctx context.Context) error {
 	options.Tick, options.Keyless, options.Rows = in.reader.tick, keyless, rowsOf
 	options.Logger, options.Observer = in.mgr.Logger(), in.metrics
 	source, err := kafkalog.Open(ctx, options)
-	if errors.Is(err, kafkalog.ErrRefused) {
+	switch {
+	case errors.Is(err, kafkalog.ErrRefused):
 		in.refuse(err)
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	in.source = source

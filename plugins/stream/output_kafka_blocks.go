@@ -142,6 +142,9 @@ func (out *kafkaBlocks) checkTopics(ctx context.Context, client *kgo.Client) err
 
 // WriteBatch implements service.BatchOutput: all of the batch, or an error.
 func (out *kafkaBlocks) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
+	if err := message.NotRemembered(batch); err != nil {
+		return err
+	}
 	w := blockWriter{out: out, ctx: ctx}
 	for _, m := range batch {
 		if message.Silent(m) {
@@ -168,7 +171,7 @@ func (out *kafkaBlocks) Close(context.Context) error {
 // partitionsOf is how many partitions the topic has.
 func (out *kafkaBlocks) partitionsOf(ctx context.Context, topic string) (int, error) {
 	if known, ok := out.partitions.Load(topic); ok {
-		return known.(int), nil //nolint:forcetypeassert,revive // only counts are stored
+		return known.(int), nil //nolint:forcetypeassert // only counts are stored
 	}
 	details, err := kadm.NewClient(out.client).ListTopics(ctx, topic)
 	if err == nil {

@@ -160,6 +160,11 @@ func TestAStreamIsExactlyOnceOverRestartsAndLostState(t *testing.T) {
 	stop, _ := k.run(exactlyOnce(dir))
 	counts(t, k.wait("results", 50), map[string]int{"web": 30, "api": 20})
 	stop()
+	committed, err := kadm.NewClient(k.client).FetchOffsets(t.Context(), "pipeline")
+	require.NoError(t, err)
+	web := int32(kafkalog.KeyPartition(uploadRecords("web", 0, 1)[0], kafkaPartitions))
+	c, _ := committed.Lookup("uploads", web)
+	require.Contains(t, c.Metadata, `"logic":"counter=v1"`)
 
 	k.produce(uploadRecords("web", 30, 40)...)
 	stop, _ = k.run(exactlyOnce(dir))

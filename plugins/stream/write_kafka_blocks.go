@@ -130,7 +130,7 @@ func (w *blockWriter) bury(m *service.Message, class string, why error) error {
 	if out.config.deadLetters == "" {
 		return nil
 	}
-	from.Value, _ = m.AsBytes() //nolint:errcheck // what cannot be said is left out
+	from.Value, _ = m.AsBytes() // What cannot be said is left out.
 	from.Key = []byte(message.Text(m, testengine.MetaOrg) + "/" + message.Text(m, testengine.MetaSuite))
 	from.Headers = []kgo.RecordHeader{{Key: testengine.MetaKind, Value: []byte(message.Kind(m))}}
 	return w.put(m, kafkalog.DeadLetter(out.config.deadLetters, from, why.Error(), out.producer.recordBytes), nil)

@@ -1,6 +1,15 @@
 package testengine
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrNotRemembered says that the state has not taken a message's record: it could
+// not be written, or the message's batch was given up. A processor returns it at
+// once, outputs give the whole batch back, and the input hands it out again after
+// the state was restored.
+var ErrNotRemembered = errors.New("the state has not taken this record")
 
 // LogIdentity binds offsets, files and watermarks to the log they belong to.
 // What was written under another identity is refused.
@@ -27,6 +36,13 @@ type LogFollower interface {
 	// Acked says that the store behind has everything below next: state may be
 	// cut there, and snapshots may name it.
 	Acked(partition int, next int64)
+}
+
+// Failer is a LogFollower that can fail between restores.
+type Failer interface {
+	// Failed is why the partition stands still until it is restored, nil when it
+	// does not. Its batches have to be handed out again, whatever was acknowledged.
+	Failed(partition int) error
 }
 
 // CycleGuard is a LogFollower behind an input that works in cycles, as one

@@ -66,7 +66,7 @@ const (
 
 	// Of a piece of a larger body, set by webhook_chunk: which piece of how many
 	// (from 0), and the index of its first record where it is cut between records.
-	MetaChunkMode       = "chunk_mode" // records or bytes
+	MetaChunkMode       = "chunk_mode" // ChunkRecords or ChunkBytes
 	MetaChunkIndex      = "chunk_index"
 	MetaChunkCount      = "chunk_count"
 	MetaChunkFirstIndex = "chunk_first_index"
@@ -76,4 +76,10 @@ const (
 	MetaPayloadChecksum = "payload_checksum"
 	// MetaClaimCheck is the key under which a cache holds the body; the message holds only a note.
 	MetaClaimCheck = "claim_check"
+)
+
+// The values of MetaChunkMode.
+const (
+	ChunkRecords = "records"
+	ChunkBytes   = "bytes"
 )

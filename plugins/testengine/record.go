@@ -39,10 +39,10 @@ type Record struct {
 
 // Chunk says which piece of a body a record carries.
 type Chunk struct {
-	Index int
-	Count int
+	Index int `json:"index"`
+	Count int `json:"count"`
 	// FirstIndex is the index of the piece's first execution, when pieces are cut between executions.
-	FirstIndex int
+	FirstIndex int `json:"first_index"`
 }
 
 // RecordCodec turns records into the bytes of a topic's records and back. It is

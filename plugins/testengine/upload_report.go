@@ -4,9 +4,12 @@ package testengine
 // Accepted + Rejected, or the whole delivery was a Duplicate.
 type UploadReport struct {
 	Position
-	UploadID   string `json:"upload_id"`
-	Org        string `json:"org"`
-	Suite      string `json:"suite"`
+	UploadID string `json:"upload_id"`
+	Org      string `json:"org"`
+	Suite    string `json:"suite"`
+	// Chunk says which piece of the upload the report accounts for; nil for a whole
+	// one. The reports of all pieces add up to the upload's.
+	Chunk      *Chunk `json:"chunk,omitempty"`
 	RunID      string `json:"run_id,omitempty"`
 	RunKey     string `json:"run_key,omitempty"`
 	Format     string `json:"format,omitempty"`

@@ -78,6 +78,7 @@ type Change struct {
 	Suite string `json:"suite"`
 	// Type is "detection" or "owners"; later issues add mute, label, monitor.
 	Type string `json:"type"`
-	// Body is the new value: for detection the suite's section as JSON.
+	// Body is the new value: for detection the suite's section as JSON, for owners
+	// the TESTOWNERS file as a JSON string.
 	Body RawJSON `json:"body"`
 }

@@ -28,11 +28,12 @@ func (d *decoder) Process(ctx context.Context, m *service.Message) (service.Mess
 		return service.MessageBatch{m}, nil
 	}
 	facts, body, poison := d.factsOf(m, position, upload)
+	chunk := message.Chunk(m)
 	duplicate := kind == testengine.KindDuplicate
 	if logged {
 		known := false
 		err := d.lanes.Take(ctx, m, facts.Time, func(r *stateful.Record[*state.Table]) error {
-			known = seen.Record(r.Table, r.Applied, r.Offset, d.window.Milliseconds(), uploadKey(upload, facts.UploadID))
+			known = seen.Record(r.Table, r.Applied, r.Offset, d.window.Milliseconds(), uploadKey(upload, facts.UploadID, chunk))
 			return r.End()
 		})
 		if err != nil {
@@ -43,15 +44,15 @@ func (d *decoder) Process(ctx context.Context, m *service.Message) (service.Mess
 	switch {
 	case duplicate:
 		d.counters.uploads.Incr(1, "duplicate")
-		return service.MessageBatch{reportMessage(m, duplicateReport(facts))}, nil
+		return service.MessageBatch{reportMessage(m, duplicateReport(facts, chunk))}, nil
 	case !upload:
 		return service.MessageBatch{m}, nil
 	}
 	if poison != nil {
-		return d.messages(m, assemble.New(facts, "", d.limits).Refuse(poison, ""), logged), nil
+		return d.messages(m, assemble.New(facts, "", d.limits).Refuse(poison, ""), chunk, logged), nil
 	}
 	result := d.decode(facts, message.Text(m, testengine.MetaContentType), message.Text(m, testengine.MetaContentEncoding), body)
-	return d.messages(m, result, logged), nil
+	return d.messages(m, result, chunk, logged), nil
 }
 
 // factsOf collects what door and log have said about a message.
@@ -127,8 +128,16 @@ func (d *decoder) unpack(word string, body []byte) ([]byte, error) {
 }
 
 // messages makes the messages of a record: blocks, then the report.
-func (d *decoder) messages(m *service.Message, result assemble.Result, logged bool) service.MessageBatch {
+func (d *decoder) messages(m *service.Message, result assemble.Result, chunk *testengine.Chunk, logged bool) service.MessageBatch {
 	report := result.Report
+	if chunk != nil {
+		report.Chunk = chunk
+		for i := range report.Problems {
+			if report.Problems[i].Index >= 0 {
+				report.Problems[i].Index += chunk.FirstIndex
+			}
+		}
+	}
 	d.counters.count(result)
 	batch := make(service.MessageBatch, 0, len(result.Blocks)+1)
 	for _, block := range result.Blocks {
@@ -157,17 +166,23 @@ func reportMessage(m *service.Message, report *testengine.UploadReport) *service
 	return out
 }
 
-func duplicateReport(facts assemble.Facts) *testengine.UploadReport {
+func duplicateReport(facts assemble.Facts, chunk *testengine.Chunk) *testengine.UploadReport {
 	return &testengine.UploadReport{
+		Chunk:    chunk,
 		Position: facts.Position, UploadID: facts.UploadID, Org: facts.Org, Suite: facts.Suite,
 		ReceivedAt: facts.ReceivedAt, Time: facts.Time, Bytes: facts.Bytes, Duplicate: true,
 	}
 }
 
-// uploadKey is the key of duplicates, 0 for a record that is no upload.
-func uploadKey(upload bool, id string) uint64 {
+// uploadKey is the key of duplicates, 0 for a record that is no upload. A piece
+// has a key of its own: the others of its upload are none of its duplicates.
+func uploadKey(upload bool, id string, chunk *testengine.Chunk) uint64 {
 	if !upload {
 		return 0
 	}
-	return max(1, testengine.Hash(0, id))
+	key := testengine.Hash(0, id)
+	if chunk != nil {
+		key = testengine.HashUint(key, uint64(chunk.Index)+1) //nolint:gosec // an index is not negative
+	}
+	return max(1, key)
 }

@@ -97,6 +97,44 @@ func clients(t *testing.T) []client {
 			},
 		},
 		{
+			name: "pytest with xdist", fixture: "python/suite", exit: 1, env: python,
+			command: []string{tools(t, "python", "bin", "pytest"), "-p", "no:cacheprovider", "-n", "2"},
+			expect: []row{
+				{"test_money.py", "test_adds_vat_once", "passed"},
+				{"test_money.py", "test_rounds_to_even", "failed"},
+				{"test_money.py", "test_rounds_at_the_end", "skipped"},
+				{"test_money.py", "test_knows_its_team", "passed"},
+			},
+		},
+		{
+			name: "Playwright", fixture: "js/playwright", env: javascript, exit: 1,
+			command: []string{filepath.Join(bin, "playwright"), "test"}, expect: playwrightRows,
+		},
+		{
+			name: "Playwright's file with curl", fixture: "js/playwright", env: func(string) []string { return []string{"PLAYWRIGHT_REPORTER=json"} },
+			command: []string{"sh", "-c", filepath.Join(bin, "playwright") + " test; " + curl("playwright-json", "out.json")}, expect: playwrightRows,
+		},
+		{
+			name: "gotestsum's lines with curl", fixture: "go/money", env: func(string) []string { return nil },
+			command: []string{"sh", "-c", asModule + tools(t, "gotestsum-1.13.0", "gotestsum") + " --jsonfile out.jsonl ./...; " + curl("go-jsonl", "out.jsonl")}, expect: goRows,
+		},
+		{
+			name: "gotestsum's JUnit with curl", fixture: "go/money", env: func(string) []string { return nil },
+			command: []string{"sh", "-c", asModule + tools(t, "gotestsum-1.13.0", "gotestsum") + " --junitfile out.xml ./...; " + curl("junit", "out.xml")}, expect: goRows,
+		},
+		{
+			name: "OpenTelemetry's SDK for JavaScript, protobuf", fixture: "js/otel", env: func(string) []string { return nil },
+			command: []string{"node", "send.js", "proto"}, expect: tracedRows,
+		},
+		{
+			name: "OpenTelemetry's SDK for JavaScript, JSON", fixture: "js/otel", env: func(string) []string { return nil },
+			command: []string{"node", "send.js", "json"}, expect: tracedRows,
+		},
+		{
+			name: "OpenTelemetry's SDK for Python", fixture: "python/otel", env: func(string) []string { return nil },
+			command: []string{tools(t, "python", "bin", "python"), "send.py"}, expect: tracedRows,
+		},
+		{
 			name: "curl with JUnit", fixture: ".", env: func(string) []string { return nil },
 			command: []string{
 				"sh", "-c", `curl -sS --fail-with-body -X POST -H "Authorization: Token token=\"$BUILDKITE_ANALYTICS_TOKEN\"" ` +
@@ -110,6 +148,39 @@ func clients(t *testing.T) []client {
 			},
 		},
 	}
+}
+
+var playwrightRows = []row{
+	{"  money.spec.js Invoice totals adds VAT once", "adds VAT once", "passed"},
+	{"  money.spec.js Invoice totals rounds to even", "rounds to even", "failed"},
+	{"  money.spec.js Invoice totals rounds at the end", "rounds at the end", "skipped"},
+	{"  money.spec.js Invoice totals passes when tried again", "passes when tried again", "failed"},
+	{"  money.spec.js Invoice totals passes when tried again", "passes when tried again", "passed"},
+}
+
+var goRows = []row{
+	{"example.com/acme/money", "TestAddsVATOnce", "passed"},
+	{"example.com/acme/money", "TestRoundsToEven", "failed"},
+	{"example.com/acme/money", "TestRoundsAtTheEnd", "skipped"},
+	{"example.com/acme/money", "TestEach", "passed"},
+	{"example.com/acme/money", "TestEach/a", "passed"},
+	{"example.com/acme/money", "TestEach/b", "passed"},
+}
+
+var tracedRows = []row{
+	{"Invoice totals", "adds VAT once", "passed"},
+	{"Invoice totals", "rounds to even", "failed"},
+}
+
+// asModule gives the files of the fixture their names: a module inside of this
+// one would be in the way of its tools.
+const asModule = "mv go.mod.txt go.mod; mv money_test.go.txt money_test.go; "
+
+// curl sends a file as Buildkite's documents say, in the run of the environment.
+func curl(format, file string) string {
+	return `curl -sS --fail-with-body -X POST -H "Authorization: Token token=\"$BUILDKITE_ANALYTICS_TOKEN\"" ` +
+		`-F data=@` + file + ` -F format=` + format + ` -F 'run_env[CI]=generic' -F "run_env[key]=$BUILDKITE_BUILD_ID" ` +
+		`-F 'run_env[branch]=main' -F 'run_env[commit_sha]=5e1f0c' "$UPLOADS"`
 }
 
 func TestRealCollectorsArriveWhole(t *testing.T) {
@@ -139,7 +210,7 @@ func run(t *testing.T, c client, url, key string) {
 	command := exec.CommandContext(t.Context(), c.command[0], c.command[1:]...)
 	command.Dir = dir
 	command.Env = append(os.Environ(), c.env(url)...)
-	command.Env = append(command.Env, "BUILDKITE_ANALYTICS_TOKEN="+harness.Token, "UPLOADS="+url+"/v1/uploads",
+	command.Env = append(command.Env, "BUILDKITE_ANALYTICS_TOKEN="+harness.Token, "UPLOADS="+url+"/v1/uploads", "TRACES="+url+"/v1/traces",
 		"BUILDKITE_BUILD_ID="+key, "BUILDKITE_BRANCH=main", "BUILDKITE_COMMIT=5e1f0c", "BUILDKITE_BUILD_NUMBER=812",
 		"BUILDKITE_JOB_ID=j-33", "BUILDKITE_MESSAGE=Fix rounding", "BUILDKITE_BUILD_URL=https://ci.example/812",
 		"BUILDKITE_AGENT_ID=agent-7")

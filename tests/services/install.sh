@@ -25,6 +25,9 @@ if [ ! -e "$py_stamp" ]; then
 	touch "$py_stamp"
 fi
 
+gotestsum=$tools/gotestsum-1.13.0
+[ -e "$gotestsum/gotestsum" ] || GOBIN=$gotestsum go install gotest.tools/gotestsum@v1.13.0
+
 "$here"/services/kafka.sh install
 "$here"/services/registry.sh install
 "$here"/services/s3.sh install

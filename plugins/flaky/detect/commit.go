@@ -199,3 +199,13 @@ func (e *Engine) passedBefore(dense uint32) bool {
 	}
 	return e.pageOf(dense).bits[dense%pageTests/64]&(1<<(dense%64)) != 0
 }
+
+// passedOn says whether the test passed on any commit that is remembered.
+func (e *Engine) passedOn(s *suite, slot, dense uint32) bool {
+	if e.passes.seed == s.seed && e.passes.slot == slot {
+		return e.passedBefore(dense)
+	}
+	raw := e.state.Value(pageKey(s.seed, slot, dense/pageTests))
+	at := int(dense % pageTests / 8)
+	return at < len(raw) && raw[at]&(1<<(dense%8)) != 0
+}

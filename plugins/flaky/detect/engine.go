@@ -204,6 +204,7 @@ func (e *Engine) Block(b *testengine.Block) {
 	e.run = e.runOf(e.suite, u)
 	e.openPasses(e.suite, e.run.slot)
 	e.variants.open(e.suite.settings, u)
+	e.run.addVariant(e.variants.hash)
 	e.host = hostOf(e.suite.settings, u.Tags)
 	var decisive, failures uint32
 	for i := range b.Executions {

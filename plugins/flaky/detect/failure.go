@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"slices"
+
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/filter"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -26,6 +28,9 @@ func (e *Engine) failed(at int, x *testengine.Execution) bool {
 	if names.test == 0 {
 		names.introduce(x, e.variants.text(x))
 		names.firstFailure = e.now
+	}
+	if first && !slices.Contains(names.branches, r.branch) {
+		o.flags |= flagAnew
 	}
 	names.failure(e.block, at, r, o.full)
 	if inside {

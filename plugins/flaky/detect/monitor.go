@@ -1,6 +1,10 @@
 package detect
 
-import "github.com/connect-testengine/connect-testengine/plugins/testengine"
+import (
+	"slices"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
 
 // monitor is one detector. It looks at a test when a run closes (weigh, for
 // what failed in the run) and when the line takes the run's observations, in
@@ -20,11 +24,11 @@ var monitors []monitor
 func init() {
 	monitors = []monitor{
 		{
-			id: ruleRetry, version: 1, weigh: weighRetry,
+			id: ruleRetry, version: 2, weigh: weighRetry,
 			settings: func(s *Settings) Monitor { return s.Retry.Monitor },
 		},
 		{
-			id: ruleFilter, version: 1, observe: observeFilter,
+			id: ruleFilter, version: 2, observe: observeFilter,
 			settings: func(s *Settings) Monitor { return s.Filter.Monitor },
 		},
 		{
@@ -62,14 +66,13 @@ type inquiry struct {
 	at     int64
 	scene  *scene
 	// Other tests of the run that nobody expected to fail.
-	flips, fails int
+	flips, fails float64
 	// late says that the line has seen newer commits: nothing moves.
 	late bool
 	// same says that the line has seen this very commit before.
 	same     bool
-	deciding string  // the monitor whose evidence came last
-	proved   bool    // a new signature was proven
-	crowd    float64 // others that failed near it, as the retry monitor counts
+	deciding string // the monitor whose evidence came last
+	proved   bool   // a new signature was proven
 }
 
 func (e *Engine) namesIn(c *inquiry) *names {
@@ -89,13 +92,7 @@ func (e *Engine) weigh(s *suite, r *run, sc *scene, n int, at int64) {
 	if c.record = e.record(o.key); c.record == nil {
 		return
 	}
-	if !sc.known[n] {
-		if o.flags&flagMixed != 0 {
-			c.flips--
-		} else {
-			c.fails--
-		}
-	}
+	c.discount(n)
 	if o.flags&flagFlipped == 0 && o.failed > 0 && o.scored == 0 {
 		c.record.failedAt(o.flipFirst, s.settings)
 	}
@@ -103,6 +100,9 @@ func (e *Engine) weigh(s *suite, r *run, sc *scene, n int, at int64) {
 		if m := &monitors[i]; m.weigh != nil && !m.settings(s.settings).Disabled {
 			m.weigh(e, c)
 		}
+	}
+	if o.scored == 0 && !r.follows && o.flags&(flagMixed|flagGuarded|flagAnew) == flagAnew {
+		e.weighBranch(c)
 	}
 	o.scored++
 	r.touch(sc.failed[n])
@@ -135,7 +135,7 @@ func (e *Engine) observe(s *suite, r *run, at int64) {
 			suite: s, run: r, out: o, key: o.key, record: rec, at: at, scene: sc, flips: sc.flips, fails: sc.fails,
 			late: r.place < rec.newest, same: r.place == rec.newest,
 		}
-		c.discount(i)
+		c.discount(slices.Index(sc.failed, i))
 		if again {
 			if c.same && !s.settings.Filter.Disabled {
 				rec.belief.FailedAgain()
@@ -160,16 +160,13 @@ func (e *Engine) observe(s *suite, r *run, at int64) {
 }
 
 // discount takes the test itself out of the others.
-func (c *inquiry) discount(place int) {
-	for n, i := range c.scene.failed {
-		if i != place || c.scene.known[n] {
-			continue
-		}
-		if c.out.flags&flagMixed != 0 {
-			c.flips--
-		} else {
-			c.fails--
-		}
+func (c *inquiry) discount(n int) {
+	switch {
+	case n < 0:
+	case c.out.flags&flagMixed != 0:
+		c.flips = max(c.flips-c.scene.weights[n], 0)
+	default:
+		c.fails = max(c.fails-c.scene.weights[n], 0)
 	}
 }
 
@@ -185,11 +182,11 @@ func (e *Engine) finish(c *inquiry) {
 // judge says what follows from a test's evidence, once.
 func (e *Engine) judge(c *inquiry) {
 	rec, rules := c.record, &c.suite.settings.Filter
-	p := rec.belief.ProbabilityFlaky()
+	p := rec.probability()
 	switch {
 	case rec.says != saysDetected && p >= rules.Alarm && (c.deciding == ruleRetry || c.deciding != "" && rec.streak == 0):
 		e.sayDetected(c)
-	case rec.says == saysNothing && c.deciding != "" && (p >= rules.Suspect || c.deciding == ruleRetry):
+	case rec.says == saysNothing && c.deciding != "" && (p >= rules.Suspect || c.deciding == ruleRetry && c.out != nil):
 		e.begin(rec, c.at)
 		rec.says = saysSuspected
 		e.say(c, testengine.FlakySuspected, c.deciding, "")
@@ -214,7 +211,6 @@ func (e *Engine) sayDetected(c *inquiry) {
 		e.begin(rec, c.at)
 	}
 	rec.says = saysDetected
-	rec.waits = false
 	rec.clean, rec.cleanAtHour = 0, 0
 	if c.out != nil && c.out.full != 0 {
 		e.namesIn(c).prove(c.out.full)

@@ -4,19 +4,20 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/connect-testengine/connect-testengine/plugins/flaky/filter"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // observeFilter moves the belief by one run on the line.
-func observeFilter(_ *Engine, c *inquiry) {
+func observeFilter(e *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	others := c.flips + c.fails
 	crowd, chance := 1.0, 4e-4
 	if rec.streak == 0 && rec.broke && rec.failedWithin(30) {
-		crowd = 20 // who broke lately breaks again: reverted, relanded
+		crowd = 60 // who broke lately breaks again: reverted, relanded
 	}
-	if others > 0 {
-		crowd, chance = max(crowd, 10*float64(min(others, 20))), 4e-3*float64(min(others, 5))
+	if others > .3 {
+		crowd, chance = max(crowd, 10*min(others, 20)), 4e-3*min(others, 5)
 	}
 	failedOnly := o.failed > 0 && o.passed == 0 && o.flags&flagMixed == 0
 	if !c.same {
@@ -31,13 +32,17 @@ func observeFilter(_ *Engine, c *inquiry) {
 	case o.failed == 0:
 		before := rec.belief.ProbabilityFlaky()
 		rec.belief.Passed()
+		rec.lineEnds()
 		// A failure on its own is known to be one only when the next commit passes.
 		if rec.streak > 0 && rec.belief.ProbabilityFlaky() > before {
 			c.deciding = ruleFilter
 		}
 	case o.flags&flagGuarded == 0:
 		rec.belief.Failed(int(o.failed), chance)
-		rec.broke = o.failed > 1 || c.same || rec.streak > 0
+		rec.broke = o.failed > 1 || c.same || rec.streak > 0 || crowdOf(others) >= crowdMany
+		if rec.streak == 0 {
+			rec.split = e.siblingPassed(c)
+		}
 	}
 }
 
@@ -135,7 +140,7 @@ func (e *Engine) sayBroken(c *inquiry) {
 func (r *record) failedAt(at int64, settings *Settings) {
 	seconds := uint32(at / 1000)
 	if r.lastFailure != 0 && seconds > r.lastFailure {
-		gap := min((seconds-r.lastFailure)/600, 65535)
+		gap := min((seconds-r.lastFailure)/600, maxGap)
 		// After a gap beyond the stale time it is another story.
 		if int64(gap)*600_000 < settings.Healing.Stale {
 			r.longestGap = max(r.longestGap, uint16(gap))
@@ -200,9 +205,9 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	rec := c.record
 	e.say(c, kind, ruleHealing, why)
 	rec.says = saysNothing
-	rec.belief = relapse()
+	rec.belief = filter.AfterPasses(0)
 	rec.failures, rec.lineFailures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0, 0
-	rec.pieces, rec.crowds, rec.pieceAt, rec.waits = 0, 0, 0, false
+	rec.pieces, rec.odds, rec.pieceAt, rec.waits, rec.had, rec.lone = 0, relapseOdds, 0, false, false, 0
 }
 
 // arm sets the one timer of a test: the end of a wait, or of its time.

@@ -44,19 +44,31 @@ type record struct {
 	cleanAtHour  uint8  // of these, at the hours the test failed at
 	hours        uint32 // hours of the day at which the test failed
 	lastFailure  uint32
-	longestGap   uint16 // between failures, in units of ten minutes
-	pieces       uint8  // own pieces of evidence
-	crowds       uint8  // crowds it passed and failed in, days apart, up to 3
-	pieceAt      uint16 // when the newest piece of evidence was counted, to ten minutes
-	suspectedAt  uint16 // when it was first spoken of in this episode, likewise
-	waits        bool   // the newest piece waits to be believed
-	broke        bool   // it last failed as a break does: retries, or the next commit, failed too
+	longestGap   uint16  // between failures, in units of ten minutes
+	pieces       uint8   // episodes near which nothing else failed
+	odds         float32 // log-odds of what the settled episodes are worth
+	pieceAt      uint16  // when the newest episode of evidence began, to ten minutes
+	waits        bool    // it waits to be settled
+	kind, crowd  uint8   // of the newest episode
+	again        uint8   // its further pieces
+	same, near   bool    // its message is known from an earlier one; that one was on the same day
+	had          bool    // there was such an episode
+	split        bool    // another variant passed where it last failed on the line
+	lone         uint8   // failures on the line alone, up to 3: of one commit, nothing beside
+	suspectedAt  uint16  // when it was first spoken of in this episode of flakiness, likewise
+	broke        bool    // it last failed as a break does: retries, the next commit, or other tests failed too
 
 	failing [3]failing // newest commits the test failed on
 
 	windowLength uint8
 	window       [2]uint64 // newest results of the line, failed = 1, newest in bit 0
 }
+
+// oddsUnit is the precision at which log-odds are kept; |odds| stays below 128.
+const oddsUnit = 256
+
+// maxGap is the longest gap between failures that is told apart, 56 days.
+const maxGap = 1<<13 - 1
 
 // failing is a commit that a test failed on, and when, to ten minutes.
 type failing struct {
@@ -71,7 +83,7 @@ func (r *record) append(w *wire.Writer) {
 	for _, f := range r.belief.Flaky {
 		w.F32(f)
 	}
-	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30 | uint32(r.crowds&1)<<31)
+	w.U32(r.dense | uint32(r.says)<<24 | flag(r.broken)<<26 | flag(r.transitions)<<27 | flag(r.shared)<<28 | flag(r.waits)<<29 | flag(r.broke)<<30 | flag(r.near)<<31)
 	w.U16(r.file)
 	w.U16(uint16(r.newest))
 	w.Byte(byte(r.newest >> 16))
@@ -86,14 +98,17 @@ func (r *record) append(w *wire.Writer) {
 	w.Byte(byte(r.hours))
 	w.U16(uint16(r.hours >> 8))
 	w.U32(r.lastFailure)
-	w.U16(r.longestGap)
-	w.Byte(r.windowLength | r.crowds>>1<<7)
+	w.U16(min(r.longestGap, maxGap) | uint16(r.lone)<<13 | uint16(flag(r.split))<<15)
+	w.Byte(r.windowLength | uint8(flag(r.same))<<7)
 	// What is mostly zero comes last and is cut off.
 	w.U64(r.window[0])
 	w.U16(r.pieceAt)
+	w.U16(uint16(int16(r.odds * oddsUnit)))
+	w.Byte(r.kind | r.crowd<<2 | r.again<<4 | uint8(flag(r.had))<<7)
 	w.U16(r.suspectedAt)
 	for _, f := range r.failing {
-		w.U32(f.slot)
+		w.U16(uint16(f.slot))
+		w.Byte(uint8(f.slot >> 16))
 		w.U16(f.at)
 	}
 	w.U32(uint32(r.window[1]))
@@ -123,13 +138,20 @@ func (r *record) read(value []byte) {
 	r.hours = uint32(b.Byte())
 	r.hours |= uint32(b.U16()) << 8
 	r.lastFailure = b.U32()
-	r.longestGap, r.windowLength = b.U16(), b.Byte()
-	r.crowds = uint8(word>>31) | r.windowLength>>7<<1
+	gap := b.U16()
+	r.longestGap, r.lone, r.split = gap&maxGap, uint8(gap>>13&3), gap>>15 == 1
+	r.windowLength = b.Byte()
+	r.near, r.same = word>>31 == 1, r.windowLength>>7 == 1
 	r.windowLength &= 127
 	r.window[0] = b.U64()
-	r.pieceAt, r.suspectedAt = b.U16(), b.U16()
+	r.pieceAt = b.U16()
+	r.odds = float32(int16(b.U16())) / oddsUnit
+	piece := b.Byte()
+	r.kind, r.crowd, r.again, r.had = piece&3, piece>>2&3, piece>>4&7, piece>>7 == 1
+	r.suspectedAt = b.U16()
 	for i := range r.failing {
-		r.failing[i].slot, r.failing[i].at = b.U32(), b.U16()
+		r.failing[i].slot = uint32(b.U16()) | uint32(b.Byte())<<16
+		r.failing[i].at = b.U16()
 	}
 	r.window[1] = uint64(b.U32())
 	r.window[1] |= uint64(b.U16()) << 32
@@ -180,6 +202,10 @@ func (r *record) changes(n int) (toFailed, toPassed int) {
 
 // failedWithin says whether one of the newest n results was a failure.
 func (r *record) failedWithin(n int) bool { return r.window[0]&lowBits(n) != 0 }
+
+// brokeLately says whether two commits of the line in a row failed lately: a
+// branch that was built before and after may have had the break in its base.
+func (r *record) brokeLately() bool { return r.window[0]&(r.window[0]>>1)&lowBits(12) != 0 }
 
 func lowBits(n int) uint64 {
 	switch {

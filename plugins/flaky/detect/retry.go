@@ -1,182 +1,127 @@
 package detect
 
 import (
+	"slices"
+
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// How many times likelier a pass and a failure on one commit is for a flaky
-// test than for one that is not, by how it came about.
-const (
-	worthRetry     = 300 // failed, then passed in the same run within minutes
-	worthElsewhere = 100 // the same, in another run
-	worthBackwards = 40  // passed, then failed
-	worthAnother   = 20  // passed in one run, failed in a later one
-	worthLate      = 6   // hours between: code or world may have moved
-	worthAlone     = 70  // a single piece of evidence near which nothing else failed for a while
-	worthNearAlone = 4
-	// ownPiece is what a piece is worth at least to count as the test's own.
-	ownPiece = 200
-)
-
-// weighRetry weighs a pass and a failure on one commit. On an otherwise green
-// run it is the test's own; beside other tests that never failed it is weak,
-// and weaker on a host that fails others.
+// weighRetry weighs a pass and a failure on one commit: how it came about, and
+// what else failed near it.
 func weighRetry(e *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	if o.flags&flagMixed == 0 {
 		return
 	}
-	factor := 1.0
+	crowd := uint8(crowdMany)
 	if o.flags&flagGuarded == 0 {
-		factor = e.worth(c)
-	}
-	if o.flags&flagFlipped == 0 {
-		factor *= coincidence(c)
+		crowd = crowdOf(e.crowding(c))
 	}
 	if o.flags&flagFlipped != 0 {
-		if o.flags&flagGuarded != 0 && o.factor > 1 {
-			e.retract(c, "a storm was seen when the run reopened")
+		if crowd > o.crowd {
+			e.retract(c, "more failed in the run when it reopened")
 		}
+		o.crowd = max(o.crowd, crowd)
 		return
 	}
 	o.flags |= flagFlipped
-	o.factor = float32(factor)
+	o.crowd = crowd
 	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {
 		rec.streak = 0 // its failure was taken for the whole story
 	}
-	if factor <= 1 {
-		if o.flags&flagSaid != 0 && rec.says == saysSuspected {
-			o.factor = 1
-			e.retract(c, "the run's other failures explain it")
+	kind, counts := e.kindOf(c)
+	if !counts {
+		if o.flags&flagSaid != 0 {
+			e.retract(c, "it is failing on the line: the other result is of other code")
 		}
 		return
 	}
-	rec.belief.Mixed(factor)
-	e.tellSiblings(c, factor)
-	c.deciding = ruleRetry
-	rec.pieceAt = tenMinutes(c.at)
-	if o.full != 0 {
-		c.proved = e.namesIn(c).prove(o.full)
+	if crowd < crowdMany {
+		c.deciding = ruleRetry
 	}
-	if factor < ownPiece {
-		return
+	known := false
+	if o.full != 0 && o.failed > 0 {
+		n := e.namesIn(c)
+		known = slices.Contains(n.proven, testengine.FormatID(o.full))
+		c.proved = n.prove(o.full)
 	}
-	rec.pieces = min(rec.pieces+1, 15)
-	if rec.says != saysDetected && c.suite.settings.Retry.Wait > 0 {
-		rec.waits = true
+	rec.addPiece(kind, crowd, known, c.at)
+	if crowd == crowdMany && o.flags&flagSaid != 0 && rec.says == saysSuspected {
+		e.retract(c, "the run's other failures explain it")
 	}
 }
 
-// worth is how many times likelier the mixed result is for a flaky test.
-func (e *Engine) worth(c *inquiry) float64 {
+// kindOf says how a pass and a failure came about; counts is false when they
+// say nothing.
+func (e *Engine) kindOf(c *inquiry) (kind uint8, counts bool) {
 	o, rec := c.out, c.record
-	var worth float64
-	switch elsewhere, backwards := o.flags&flagElsewhere != 0, o.flags&flagBackwards != 0; {
-	case o.flags&flagLate != 0:
-		worth = worthLate
-	case elsewhere && backwards:
-		worth = worthAnother
-	case backwards:
-		worth = worthBackwards
-	case elsewhere:
-		worth = worthElsewhere
-	default:
-		worth = worthRetry
-	}
 	if o.flags&(flagLate|flagElsewhere) != 0 && (rec.broken || rec.streak > 0 && rec.newest != c.run.place) {
-		return 1 // it is failing on the line: the other result is of other code
+		return 0, false
 	}
-	worth /= e.crowding(c)
-	worth /= e.outage(c)
-	return max(worth, 2)
+	moved := o.flags&(flagLate|flagElsewhere) != 0 && !c.run.follows && rec.brokeLately()
+	if moved || e.onlyFailed(c) > 0 {
+		return pieceOutage, true
+	}
+	if o.flags&(flagLate|flagElsewhere|flagBackwards) != 0 {
+		return pieceOther, true
+	}
+	return pieceRetry, true
 }
 
-// crowding is how much weaker a mixed result is for what failed around it.
+// crowding counts what failed around a mixed result and was not expected to.
 func (e *Engine) crowding(c *inquiry) float64 {
 	o := c.out
 	near := vicinity{self: c.key, from: c.at - c.suite.settings.Storm.Window, to: c.at, notIn: c.run.key, flips: true}
 	if o.flags&flagElsewhere != 0 {
 		near.slot = c.run.slot
 	}
-	// A failing retry hints at a break or a storm; a flip at a storm.
-	others := float64(c.flips) + .5*float64(min(e.neighbours(c.scene.recent, near), 2))
+	// A flip beside it hints at a storm; a failing retry at a break or a storm.
+	others := c.flips + .5*min(e.neighbours(c.scene.recent, near), 2)
 	if c.run.follows {
-		others += .5 * float64(min(c.fails, 4))
+		others += .5 * min(c.fails, 4)
 	} else {
-		others += .25 * float64(min(c.fails, 4)) // branches are where work fails
-	}
-	c.crowd = others
-	by := 1.0
-	switch {
-	case others == 0:
-	case others <= .5:
-		by = 2
-	case others <= 1:
-		by = 8
-	case others <= 2:
-		by = 50
-	default:
-		by = 150
+		others += .25 * min(c.fails, 4) // branches are where work fails
 	}
 	if o.host != 0 {
-		switch e.neighbours(c.scene.recent, vicinity{self: c.key, from: c.at - 3*hour, to: c.at, host: o.host, mixed: true}) {
-		case 0:
-		case 1:
-			by *= 3
-		default:
-			by *= 10
-		}
+		others += e.neighbours(c.scene.recent, vicinity{self: c.key, from: c.at - 3*hour, to: c.at, host: o.host, mixed: true, notIn: c.run.key})
 	}
-	if others >= 1 && since(c.record.pieceAt, c.at) < 2*hour {
-		by *= 20 // the same incident as the last piece
-	}
-	return by
+	return others
 }
 
-// outage is how much weaker a mixed result is when the test only failed in
-// other runs lately: then it is the end of an outage, or its beginning.
-func (*Engine) outage(c *inquiry) float64 {
-	solid, before := 0, false
+// onlyFailed counts the other runs in which the test lately failed and never
+// passed, unless it came and went before.
+func (*Engine) onlyFailed(c *inquiry) (runs int) {
 	for i := range c.scene.recent {
 		x := &c.scene.recent[i]
 		switch {
 		case x.key != c.key || x.run == c.run.key || x.at <= c.at-3*hour || x.slot == c.run.slot && x.slot != 0:
 		case x.flags&flagMixed != 0:
-			before = before || solid == 0
+			if runs == 0 {
+				return 0
+			}
 		default:
-			solid++
+			runs++
 		}
 	}
-	if before {
-		return 1 // it came and went before
-	}
-	switch solid {
-	case 0:
-		return 1
-	case 1:
-		return 10
-	}
-	return 100
+	return runs
 }
 
-// retract takes back a piece of evidence and, when nothing else holds it, what
-// was said.
+// retract takes back what a piece of evidence was worth and, when nothing else
+// holds it, what was said.
 func (e *Engine) retract(c *inquiry, why string) {
-	o, rec := c.out, c.record
-	if o.factor > 1 {
-		rec.belief.Retract(float64(o.factor))
-		if o.factor >= ownPiece && rec.pieces > 0 {
-			rec.pieces--
-		}
-		o.factor = 1
+	rec := c.record
+	if rec.waits && rec.pieceAt == tenMinutes(c.at) || rec.waits && rec.again == 0 {
+		rec.crowd = crowdMany
 	}
-	if rec.pieces == 0 {
-		rec.waits = false
-	}
-	if rec.says == saysNothing || rec.belief.ProbabilityFlaky() >= c.suite.settings.Filter.Suspect {
+	if rec.says == saysNothing || rec.probability() >= c.suite.settings.Filter.Suspect {
 		return
 	}
-	rec.says = saysNothing
+	e.takeBack(c, why)
+}
+
+// takeBack says that what was said about a test does not hold.
+func (e *Engine) takeBack(c *inquiry, why string) {
+	c.record.says = saysNothing
 	e.say(c, testengine.FlakyRetracted, ruleRetry, why)
 }
 
@@ -189,40 +134,25 @@ func (e *Engine) suspectAtOnce(key uint64, rec *record, o *outcome) {
 	e.begin(rec, e.now)
 	rec.says = saysSuspected
 	o.flags |= flagSaid
-	likely := rec.belief
-	likely.Mixed(worthRetry)
+	likely := *rec
+	likely.addPiece(pieceRetry, crowdOf(float64(e.run.failing-1)), false, e.now)
 	c := &inquiry{suite: e.suite, run: e.run, out: o, key: key, record: rec, at: e.now}
-	e.sayWith(c, testengine.FlakySuspected, ruleRetry, "", likely.ProbabilityFlaky())
+	e.sayWith(c, testengine.FlakySuspected, ruleRetry, "", likely.probability())
 	e.putRecord(key, rec)
 }
 
-// believe decides about a single piece of own evidence after its wait: nothing
-// else may have failed near it.
-func (e *Engine) believe(c *inquiry) {
+// weighBranch takes a failure on a branch that nothing passed beside: work fails there.
+func (e *Engine) weighBranch(c *inquiry) {
 	rec := c.record
-	piece := moment(rec.pieceAt, c.at)
-	wait := c.suite.settings.Retry.Wait
-	rec.waits = false
-	if rec.says == saysDetected {
+	if rec.broken || rec.streak > 0 {
 		return
 	}
-	recent := e.recentOf(c.suite)
-	others := e.neighbours(recent, vicinity{self: c.key, from: piece - wait, to: c.at, flips: true})
-	for i := range recent {
-		if x := &recent[i]; x.key == c.key && x.host != 0 && others == 0 {
-			others = e.neighbours(recent, vicinity{self: c.key, from: piece - sightingLifetime, to: c.at, host: x.host, mixed: true})
-		}
+	crowded, split := 0, 0
+	if c.flips+c.fails > .35 || c.out.failed > 1 {
+		crowded = 1
 	}
-	switch others {
-	case 0:
-		rec.belief.Mixed(worthAlone)
-	case 1:
-		rec.belief.Mixed(worthNearAlone)
-	default:
-		// It was a storm's after all, seen too late.
-		rec.belief.Retract(worthRetry / 10)
-		return
+	if e.siblingPassed(c) {
+		split = 1
 	}
-	c.deciding = ruleRetry
-	e.judge(c)
+	rec.gain(weights.branch[split][crowded])
 }

@@ -31,7 +31,8 @@ type run struct {
 	closedAt   int64
 	counts     [5]uint32 // executions by result
 	uploads    uint32
-	upload     uint64 // the last upload counted
+	upload     uint64   // the last upload counted
+	variants   []uint64 // of its uploads
 	storm      string
 	pages      int // stored pages of outcomes
 
@@ -51,11 +52,11 @@ type outcome struct {
 	failed    uint16
 	passed    uint16
 	flags     uint16
-	flipFirst int64   // time of the failure, or of the first result
-	flipAfter int64   // milliseconds from the failure to the pass, or back
-	factor    float32 // what its mixed result was worth when it was counted
-	scored    uint8   // generations that have counted it
-	seen      uint16  // failures that the filter has seen
+	flipFirst int64  // time of the failure, or of the first result
+	flipAfter int64  // milliseconds from the failure to the pass, or back
+	crowd     uint8  // what failed near its mixed result when that was counted
+	scored    uint8  // generations that have counted it
+	seen      uint16 // failures that the filter has seen
 }
 
 const (
@@ -69,6 +70,7 @@ const (
 	flagInside                // the runner retried by itself
 	flagSaid                  // flaky.suspected was said at once
 	flagSighted               // noted among the recent failures
+	flagAnew                  // the test was not known to fail on this branch
 )
 
 const outcomesPerPage = 256
@@ -94,6 +96,21 @@ func (r *run) find(key uint64) *outcome {
 		return &r.outcomes[at]
 	}
 	return nil
+}
+
+// peek finds the outcome of a test that is not going to change.
+func (r *run) peek(key uint64) *outcome {
+	if at, ok := r.index[key]; ok {
+		return &r.outcomes[at]
+	}
+	return nil
+}
+
+// addVariant notes that the run has a variant.
+func (r *run) addVariant(variant uint64) {
+	if len(r.variants) < maxSiblings && !contains(r.variants, variant) {
+		r.variants = append(r.variants, variant)
+	}
 }
 
 func (r *run) touch(at int) {
@@ -131,6 +148,10 @@ func (r *run) append(w *wire.Writer) {
 	w.U64(r.upload)
 	w.Text(r.storm)
 	w.Int(int64(r.failing))
+	w.Byte(byte(len(r.variants)))
+	for _, v := range r.variants {
+		w.U64(v)
+	}
 	w.Int(int64((len(r.outcomes) + outcomesPerPage - 1) / outcomesPerPage))
 }
 
@@ -149,6 +170,9 @@ func (r *run) read(value []byte) {
 	}
 	r.uploads, r.upload, r.storm = b.U32(), b.U64(), b.Text()
 	r.failing = int(b.Int())
+	for range b.Byte() {
+		r.variants = append(r.variants, b.U64())
+	}
 	r.pages = int(b.Int())
 }
 
@@ -162,7 +186,7 @@ func (o *outcome) append(w *wire.Writer) {
 	w.U16(o.flags)
 	w.Int(o.flipFirst)
 	w.Int(o.flipAfter)
-	w.F32(o.factor)
+	w.Byte(o.crowd)
 	w.Byte(o.scored)
 	w.U16(o.seen)
 }
@@ -171,7 +195,7 @@ func (o *outcome) read(b *wire.Reader) {
 	o.key, o.signature, o.full, o.host = b.U64(), b.U64(), b.U64(), b.U32()
 	o.failed, o.passed, o.flags = b.U16(), b.U16(), b.U16()
 	o.flipFirst, o.flipAfter = b.Int(), b.Int()
-	o.factor, o.scored = b.F32(), b.Byte()
+	o.crowd, o.scored = b.Byte(), b.Byte()
 	o.seen = b.U16()
 }
 

@@ -9,9 +9,10 @@ import (
 type scene struct {
 	failed  []int // places in the run's outcomes
 	records []*record
-	known   []bool // known to be flaky, or broken before this run
-	flips   int    // unknown tests that passed and failed
-	fails   int    // unknown tests that only failed
+	known   []bool    // known to be flaky, or broken before this run
+	weights []float64 // how unexpected each was
+	flips   float64   // unexpected tests that passed and failed
+	fails   float64   // unexpected tests that only failed
 	recent  []sighting
 }
 
@@ -28,18 +29,21 @@ func (e *Engine) survey(s *suite, r *run, at int64) *scene {
 			continue
 		}
 		// Broken tests that pass again all at once are the end of an outage: they count.
-		known := rec.knownFlaky(at) ||
+		flaky := rec.knownFlaky(at)
+		known := flaky ||
 			o.flags&flagMixed == 0 && (rec.broken || rec.streak > 0 && r.place != rec.newest)
 		sc.failed = append(sc.failed, i)
 		sc.records = append(sc.records, rec)
 		sc.known = append(sc.known, known)
-		if known {
-			continue
+		unexpected := 0.0
+		if !known || flaky {
+			unexpected = rec.surprise()
 		}
+		sc.weights = append(sc.weights, unexpected)
 		if o.flags&flagMixed != 0 {
-			sc.flips++
+			sc.flips += unexpected
 		} else {
-			sc.fails++
+			sc.fails += unexpected
 		}
 	}
 	return sc
@@ -57,7 +61,21 @@ func amend(list []sighting, o *outcome, run uint64) {
 // knownFlaky says whether the test was flaky before whatever happens now.
 func (r *record) knownFlaky(now int64) bool {
 	return r.says != saysNothing && since(r.suspectedAt, now) >= 2*hour &&
-		(r.says == saysDetected || r.belief.ProbabilityFlaky() >= .3)
+		(r.says == saysDetected || r.expected() >= .5)
+}
+
+// expected is how likely the test was to be flaky before its newest episode.
+func (r *record) expected() float64 {
+	before := *r
+	before.waits = false
+	return before.probability()
+}
+
+// surprise is how unexpected a failure of the test was: a test that is known
+// to be flaky is no surprise, one that is flaky once in a hundred runs is.
+func (r *record) surprise() float64 {
+	rate := float64(r.lineFailures+1) / float64(r.runs+20)
+	return 1 - float64(r.expected()*min(1, 8*rate))
 }
 
 // sighting is one failure as the suite remembers it for a while, to see what
@@ -153,9 +171,9 @@ type vicinity struct {
 	flips    bool   // any pass and failure on one commit counts
 }
 
-// neighbours counts the other tests seen failing near a test that are not
-// known to be flaky or broken.
-func (e *Engine) neighbours(list []sighting, v vicinity) int {
+// neighbours counts the other tests seen failing near a test, each by how
+// unlikely it is to be flaky itself.
+func (e *Engine) neighbours(list []sighting, v vicinity) float64 {
 	var seen []uint64
 	for i := range list {
 		x := &list[i]
@@ -167,11 +185,11 @@ func (e *Engine) neighbours(list []sighting, v vicinity) int {
 			seen = append(seen, x.key)
 		}
 	}
-	n := 0
+	n := 0.0
 	for _, key := range seen {
 		rec := e.record(key)
-		if rec != nil && !rec.knownFlaky(v.to) {
-			n++
+		if rec != nil {
+			n += rec.surprise()
 		}
 	}
 	return n

@@ -272,7 +272,7 @@ func TestScoreOnAdversarialWorlds(t *testing.T) {
 	}
 	t.Logf("pooled: %s", &pooled)
 	// The floors are what is reached, a little below.
-	require.GreaterOrEqual(t, pooled.precision(), .93)
+	require.GreaterOrEqual(t, pooled.precision(), .97)
 	require.GreaterOrEqual(t, pooled.recall(), .95)
 	require.GreaterOrEqual(t, ratio(pooled.suspectedOf, pooled.seen), .98)
 	require.LessOrEqual(t, quantile(pooled.runsToSuspect, .5), 1)

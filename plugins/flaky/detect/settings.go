@@ -13,7 +13,7 @@ import (
 )
 
 // RulesVersion grows with every change of the rules that can change a verdict.
-const RulesVersion = 1
+const RulesVersion = 2
 
 const (
 	minute = int64(60_000)

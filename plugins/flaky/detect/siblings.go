@@ -1,20 +1,19 @@
 package detect
 
 import (
-	"math"
-
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // maxSiblings bounds the variants of a test that tell each other.
 const maxSiblings = 16
 
-// tellSiblings lets the other variants of a test know of a piece of its own
-// evidence: who is flaky on one system is likelier to be on another. Only a
-// pass and a failure on one commit is told; a break of one variant is not.
-func (e *Engine) tellSiblings(c *inquiry, factor float64) {
+// tellSiblings lets the other variants of a test know of an episode that
+// settled: who is flaky on one system is likelier to be on another. Only a pass
+// and a failure on one commit is told; a break of one variant is not.
+func (e *Engine) tellSiblings(c *inquiry, odds float32) {
 	n := e.namesIn(c)
-	if n.variant == "" {
+	if n.variant == "" || odds <= 0 {
 		return
 	}
 	key := keyOf(c.suite.seed, kindSiblings, n.test)
@@ -33,18 +32,18 @@ func (e *Engine) tellSiblings(c *inquiry, factor float64) {
 			return
 		}
 		keys = append(keys, c.key)
-		if told > 0 {
-			c.record.belief.Mixed(math.Exp(float64(told)))
-		}
-	} else if factor < worthElsewhere {
-		return
+		c.record.gain(told)
 	}
-	if factor >= worthElsewhere {
-		told = e.boost(c, keys, told, factor)
+	share := float32(odds * weights.sibling)
+	for _, k := range keys {
+		if rec := e.record(k); k != c.key && rec != nil {
+			rec.gain(share)
+			e.putRecord(k, rec)
+		}
 	}
 	w := &e.writer
 	w.Bytes = append(w.Bytes[:0], kindSiblings)
-	w.F32(told)
+	w.F32(min(told+share, 4))
 	w.Byte(byte(len(keys)))
 	for _, k := range keys {
 		w.U64(k)
@@ -52,17 +51,28 @@ func (e *Engine) tellSiblings(c *inquiry, factor float64) {
 	e.state.SetValue(key, w.Bytes)
 }
 
-// boost raises the other variants by the root of what the piece is worth here.
-func (e *Engine) boost(c *inquiry, keys []uint64, told float32, factor float64) float32 {
-	root := math.Sqrt(factor)
-	for _, k := range keys {
-		if k == c.key {
+// siblingPassed says whether the test passed on this commit in another variant
+// that the run has, and failed in none.
+func (e *Engine) siblingPassed(c *inquiry) bool {
+	if c.run == nil || c.run.slot == 0 || len(c.run.variants) < 2 {
+		return false
+	}
+	n, passed := e.namesIn(c), false
+	for _, variant := range c.run.variants {
+		key := testengine.HashUint(variant, n.test)
+		if key == c.key {
 			continue
 		}
-		if rec := e.record(k); rec != nil {
-			rec.belief.Mixed(root)
-			e.putRecord(k, rec)
+		if o := c.run.peek(key); o != nil && o.failed > 0 {
+			return false
 		}
+		dense := uint32(0)
+		if packed, ok := e.state.Cell(key); ok {
+			dense = unpackCell(packed).dense
+		} else if rec := e.record(key); rec != nil {
+			dense = rec.dense
+		}
+		passed = passed || dense != 0 && e.passedOn(c.suite, c.run.slot, dense)
 	}
-	return min(told+float32(math.Log(root)), 4)
+	return passed
 }

@@ -3,16 +3,8 @@ package detect
 import (
 	"math"
 
-	"github.com/connect-testengine/connect-testengine/plugins/flaky/filter"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
-
-// relapse is the belief about a test that was flaky and healed.
-func relapse() filter.State {
-	s := filter.AfterPasses(0)
-	s.Mixed(6)
-	return s
-}
 
 // verdictID is hash(org, suite, test, variant, rule, version, type, episode):
 // seed stands for org and suite.
@@ -28,7 +20,7 @@ func verdictID(seed, test uint64, variant string, extra uint64, v *testengine.Ve
 
 // say emits a verdict about a test with the evidence at hand.
 func (e *Engine) say(c *inquiry, kind testengine.VerdictType, rule, note string) {
-	p := c.record.belief.ProbabilityFlaky()
+	p := c.record.probability()
 	switch kind {
 	case testengine.TestBroken:
 		p = max(c.record.belief.ProbabilityBroken(), .9)
@@ -47,7 +39,7 @@ func (e *Engine) sayWith(c *inquiry, kind testengine.VerdictType, rule, note str
 		Time: testengine.Time(c.at), Type: kind, Org: c.suite.org, Suite: c.suite.name,
 		TestID: testengine.FormatID(n.test), Scope: n.scope, Name: n.name, Location: n.location, File: n.file,
 		Variant: n.variant, Rule: testengine.Rule{ID: rule, Version: versionOf(rule)},
-		Probability: round(calibrated(kind, p)), FirstFailure: testengine.Time(n.firstFailure),
+		Probability: round(min(max(p, .001), .999)), FirstFailure: testengine.Time(n.firstFailure),
 		LastFailure: testengine.Time(int64(rec.lastFailure) * 1000), Episode: int(rec.flakyEpisode),
 		Signatures: append([]string{}, n.proven...),
 	}
@@ -78,18 +70,16 @@ func (e *Engine) sayWith(c *inquiry, kind testengine.VerdictType, rule, note str
 func numbersOf(c *inquiry) map[string]float64 {
 	rec := c.record
 	numbers := map[string]float64{
-		"posterior_flaky":  round(rec.belief.ProbabilityFlaky()),
+		"posterior_flaky":  round(rec.probability()),
 		"posterior_broken": round(rec.belief.ProbabilityBroken()),
 		"failing_runs":     float64(rec.failures),
 		"runs":             float64(rec.runs),
 		"transition_score": round(transitionScore(rec, &c.suite.settings.Transition)),
 		"own_pieces":       float64(rec.pieces),
+		"log_odds":         round(float64(rec.odds + rec.fresh())),
 	}
 	if c.out != nil {
-		numbers["others_failing"] = float64(c.flips + c.fails)
-		if c.out.factor > 1 {
-			numbers["weight"] = round(math.Log10(float64(c.out.factor)))
-		}
+		numbers["others_failing"] = round(c.flips + c.fails)
 	}
 	if rec.streak > 0 {
 		numbers["failing_commits"] = float64(rec.streak)
@@ -111,15 +101,6 @@ func versionOf(rule string) int {
 		return m.version
 	}
 	return 1
-}
-
-// calibrated turns the belief into the share of such verdicts that prove
-// right, as measured on the worlds of the tests.
-func calibrated(kind testengine.VerdictType, p float64) float64 {
-	if kind == testengine.FlakyDetected {
-		return min(p, .995)
-	}
-	return min(max(p, .001), .999)
 }
 
 func round(x float64) float64 { return math.Round(x*1e4) / 1e4 }

@@ -158,6 +158,9 @@ func (r random) report() *testengine.UploadReport {
 		Collector: r.text(), Branch: r.text(), CommitSHA: r.text(), ReceivedAt: r.long(), Time: r.long(), Bytes: r.number(),
 		Received: r.number(), Accepted: r.number(), Rejected: r.number(), Duplicate: r.truth(), WithoutResult: r.number(), SuiteErrors: r.number(),
 	}
+	if r.truth() {
+		u.Chunk = &testengine.Chunk{Index: r.number(), Count: r.number(), FirstIndex: r.number()}
+	}
 	for range r.IntN(4) {
 		u.Problems = append(u.Problems, testengine.Problem{Index: r.number(), Field: r.text(), Reason: r.text(), Snippet: r.text()})
 		if u.ProblemCounts == nil {

@@ -72,13 +72,10 @@ func generic(r *testengine.Record) any {
 	u := object{
 		"kind": string(r.Kind), "org": r.Org, "suite": r.Suite, "default_branch": r.DefaultBranch, "upload_id": r.UploadID,
 		"content_type": r.ContentType, "content_encoding": r.ContentEncoding, "received_at": moment(r.ReceivedAt),
-		"origin": nil, "chunk": nil, "meta": genericTags(r.Meta), "body": r.Body,
+		"origin": nil, "chunk": genericChunk(r.Chunk), "meta": genericTags(r.Meta), "body": r.Body,
 	}
 	if r.Origin != nil {
 		u["origin"] = object{"log_id": r.Origin.LogID, "partition": int64(r.Origin.Partition), "offset": r.Origin.Offset}
-	}
-	if r.Chunk != nil {
-		u["chunk"] = object{"index": int64(r.Chunk.Index), "count": int64(r.Chunk.Count), "first_index": int64(r.Chunk.FirstIndex)}
 	}
 	return u
 }
@@ -150,12 +147,20 @@ func genericVerdict(v *testengine.Verdict) any {
 	}
 }
 
+func genericChunk(c *testengine.Chunk) any {
+	if c == nil {
+		return nil
+	}
+	return object{"index": int64(c.Index), "count": int64(c.Count), "first_index": int64(c.FirstIndex)}
+}
+
 func genericReport(r *testengine.UploadReport) any {
 	counts := object{}
 	for key, count := range r.ProblemCounts {
 		counts[key] = int64(count)
 	}
 	return object{
+		"chunk":  genericChunk(r.Chunk),
 		"log_id": r.LogID, "partition": int64(r.Partition), "offset": r.Offset, "upload_id": r.UploadID, "org": r.Org, "suite": r.Suite,
 		"run_id": r.RunID, "run_key": r.RunKey, "format": r.Format, "collector": r.Collector, "branch": r.Branch, "commit_sha": r.CommitSHA,
 		"received_at": moment(r.ReceivedAt), "time": moment(r.Time), "bytes": int64(r.Bytes), "received": int64(r.Received),

@@ -28,7 +28,8 @@ func appendReport(to []byte, r *testengine.UploadReport) []byte {
 		to = appendText(to, p.Snippet)
 	}
 	to = appendEnd(to, len(r.Problems))
-	return appendMap(to, r.ProblemCounts, appendInt)
+	to = appendMap(to, r.ProblemCounts, appendInt)
+	return appendChunk(to, r.Chunk)
 }
 
 func readReport(data []byte) (*testengine.UploadReport, error) {
@@ -52,5 +53,6 @@ func readReport(data []byte) (*testengine.UploadReport, error) {
 		}
 	}
 	r.ProblemCounts = readMap(&in, 2, (*reader).int)
+	r.Chunk = in.chunk()
 	return r, in.end()
 }

@@ -46,7 +46,7 @@ var layouts = map[uint32]string{
 	0x7e570201: "75f3f7f07959a6b0",
 	0x7e570301: "67a28d7b78728ff2",
 	0x7e570401: "9842a1b773b67971",
-	0x7e570501: "3cc6f2491cce5339",
+	0x7e570501: "b78b73e92d952222",
 }
 
 func TestReleasedLayoutsDoNotChange(t *testing.T) {

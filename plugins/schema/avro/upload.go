@@ -15,14 +15,24 @@ func appendUpload(to []byte, r *testengine.Record) []byte {
 	if r.Origin != nil {
 		to = appendPosition(to, *r.Origin)
 	}
-	to = appendChoice(to, r.Chunk != nil)
-	if r.Chunk != nil {
-		to = appendInt(to, r.Chunk.Index)
-		to = appendInt(to, r.Chunk.Count)
-		to = appendInt(to, r.Chunk.FirstIndex)
-	}
+	to = appendChunk(to, r.Chunk)
 	to = appendTags(to, r.Meta)
 	return appendBytes(to, r.Body)
+}
+
+func appendChunk(to []byte, c *testengine.Chunk) []byte {
+	to = appendChoice(to, c != nil)
+	if c == nil {
+		return to
+	}
+	return appendInt(appendInt(appendInt(to, c.Index), c.Count), c.FirstIndex)
+}
+
+func (r *reader) chunk() *testengine.Chunk {
+	if !r.choice() {
+		return nil
+	}
+	return &testengine.Chunk{Index: r.int(), Count: r.int(), FirstIndex: r.int()}
 }
 
 func appendPosition(to []byte, p testengine.Position) []byte {
@@ -58,9 +68,7 @@ func (r *reader) uploadHead(into *testengine.Record) {
 		p := r.position()
 		into.Origin = &p
 	}
-	if r.choice() {
-		into.Chunk = &testengine.Chunk{Index: r.int(), Count: r.int(), FirstIndex: r.int()}
-	}
+	into.Chunk = r.chunk()
 	into.Meta = r.tags()
 }
 

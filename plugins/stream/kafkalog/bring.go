@@ -73,6 +73,9 @@ func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) erro
 		return err
 	}
 	stands = landing{asked: c, at: c, committed: known.at, time: max(known.note.Time, last), epoch: known.epoch, replayed: replayed}
+	if err := s.fill(ctx, l, load, c); err != nil {
+		return err
+	}
 	if s.options.Ranges.Rows > 0 && known.note.Intent > c {
 		done, err := s.redo(ctx, l, load, c, known.note.Intent)
 		if err != nil {
@@ -184,17 +187,18 @@ func (s *Source) replay(ctx context.Context, l *lane, load int, from, to int64) 
 
 // handAndWait hands out a batch that belongs to no cycle and waits until it is back.
 func (s *Source) handAndWait(ctx context.Context, l *lane, load int, batch *Batch) error {
-	batch.of, batch.source, batch.LogID, batch.Lane = l, s, s.identity.ID, l.Lane
-	batch.settled = make(chan error, 1)
+	out := *batch // Another one each time: whoever had it before may still look at it.
+	out.of, out.source, out.LogID, out.Lane = l, s, s.identity.ID, l.Lane
+	out.settled = make(chan error, 1)
 	s.mu.Lock()
 	if l.load != load {
 		s.mu.Unlock()
 		return errSuperseded
 	}
-	s.hand(batch)
+	s.hand(&out)
 	s.mu.Unlock()
 	select {
-	case err := <-batch.settled:
+	case err := <-out.settled:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -148,25 +149,15 @@ func (s *Source) await(ctx context.Context, began time.Time) {
 	}
 }
 
-// allBack says whether nothing of the cycle is out or can still be handed out.
+// allBack says whether nothing of the cycle is out or can still be handed out. A
+// batch counts until it is back, whoever has its lane by now.
 func (s *Source) allBack() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.all() {
-		if l.phase == phaseLoading {
-			continue // Its silent batches belong to no cycle.
-		}
-		if l.busy {
-			return false
-		}
-		if s.doomed == nil && !s.draining && l.phase == phaseReady && len(l.queue) > 0 && l.allowance(1) > 0 {
-			s.dispatch(l)
-			if l.busy {
-				return false
-			}
-		}
+		s.dispatch(l)
 	}
-	return true
+	return s.out == 0
 }
 
 // blameBusy halves the lanes whose batches are overdue. A slow batch is never
@@ -200,10 +191,13 @@ func (s *Source) end(ctx context.Context, began time.Time) (committed bool, err 
 			why = fmt.Errorf("writing the outputs of a cycle: %w", err)
 		}
 	}
-	if failed, lanes := t.failure(); failed != nil {
+	if lanes, failed := t.failure(); failed != nil {
 		s.blameLanes(lanes)
 		if why == nil {
 			why = failed
+		}
+		if errors.Is(failed, kerr.UnknownTopicOrPartition) {
+			failed = refuse("%v: `connect-testengine topics create` makes the topics", failed)
 		}
 		if refused := s.asRefusal(failed); errors.Is(refused, ErrRefused) {
 			return false, refused

@@ -50,7 +50,8 @@ func TestARecordThatCannotBeWrittenAbortsTheCycle(t *testing.T) {
 	k.append(0, 0, 6)
 	var w atomic.Pointer[worker]
 	var broken atomic.Int64
-	started := k.startJudged("a", newFold(), func(b *Batch) error {
+	state := newFold()
+	started := k.startJudged("a", state, func(b *Batch) error {
 		if w.Load() != nil && broken.Add(1) == 1 {
 			// The batch is acknowledged; that the record was not written shows later.
 			large := &kgo.Record{Topic: "out", Partition: 1, Value: make([]byte, 3<<20)}
@@ -63,6 +64,7 @@ func TestARecordThatCannotBeWrittenAbortsTheCycle(t *testing.T) {
 	k.eventually(12, 0)
 	require.Equal(t, numbers(0, 0, 12), k.read("out")[0])
 	require.Empty(t, k.read("out")[1])
+	require.Greater(t, state.restores, partitions, "the cycle is done again")
 }
 
 func TestAMemberThatJoinsTakesPartitionsOverExactly(t *testing.T) {
@@ -184,8 +186,7 @@ func TestTheWriterGoesBackToTheFirstRecordThatFailed(t *testing.T) {
 	k := newKafka(t)
 	var fail atomic.Int64
 	k.cluster.ControlKey(0, failProduce(&fail))
-	client, err := kgo.NewClient(append(k.options, kgo.RecordPartitioner(Placed()), kgo.DisableIdempotentWrite(), kgo.RecordRetries(0),
-		kgo.ProducerLinger(0), kgo.MaxProduceRequestsInflightPerBroker(3))...)
+	client, err := kgo.NewClient(append(k.options, kgo.RecordPartitioner(Placed()), kgo.RecordRetries(0), kgo.ProducerLinger(0))...)
 	require.NoError(t, err)
 	defer client.Close()
 	w := NewWriter(client, logger{t})

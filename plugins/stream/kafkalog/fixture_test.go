@@ -189,8 +189,6 @@ type worker struct {
 	state       *fold
 	// judge says what becomes of a batch, before its outputs are produced; nil is well.
 	judge func(*Batch) error
-	// batches counts live ones.
-	batches int
 
 	mu     sync.Mutex
 	silent []string

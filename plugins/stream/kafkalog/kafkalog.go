@@ -184,7 +184,7 @@ type refusal struct{ text string }
 
 func (r *refusal) Error() string { return r.text }
 
-func (*refusal) Is(target error) bool { return target == ErrRefused } //nolint:errorlint // this is what errors.Is calls
+func (*refusal) Is(target error) bool { return target == ErrRefused }
 
 func refuse(template string, args ...any) error {
 	return &refusal{fmt.Sprintf(template, args...)}

@@ -2,6 +2,7 @@ package kafkalog
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -116,7 +117,7 @@ func (l *lane) take(records int, bytes int64) *Batch {
 
 // giveBack puts a batch that nobody has read in front of the queue again.
 func (l *lane) giveBack(b *Batch) {
-	l.queue = append(b.Entries[:len(b.Entries):len(b.Entries)], l.queue...)
+	l.queue = append(slices.Clip(b.Entries), l.queue...)
 	l.given -= len(b.Entries)
 }
 

@@ -134,8 +134,7 @@ func (s *Source) release(l *lane) {
 		if b.of != l || b.settled != nil {
 			return false
 		}
-		l.busy = false
-		l.giveBack(b)
+		s.unhand(b)
 		return true
 	})
 	s.buffered -= l.drop()

@@ -62,15 +62,22 @@ func (s *Source) cutLane(ctx context.Context, client *kgo.Client, l *lane, load 
 			s.dropRange(l, batch, err)
 			return
 		}
+		s.free(batch)
 	}
+}
+
+// free gives the batch's bytes back to the budget.
+func (s *Source) free(batch *Batch) {
+	s.mu.Lock()
+	s.buffered -= batch.bytes
+	s.mu.Unlock()
+	signal(s.changed)
 }
 
 // dropRange gives a range up that is not ours any more, or whose intent could
 // not be written: nothing of it was handed out, or its new owner does it again.
 func (s *Source) dropRange(l *lane, batch *Batch, err error) {
-	s.mu.Lock()
-	s.buffered -= batch.bytes
-	s.mu.Unlock()
+	s.free(batch)
 	if !errors.Is(err, errSuperseded) && !errors.Is(err, context.Canceled) {
 		s.options.Logger.Warnf("A range of %s is given up, offset %d to %d: %v", l.Lane, batch.Range.Begin, batch.Range.End, err)
 		s.abandon(err)
@@ -192,10 +199,41 @@ func (s *Source) deliverRange(ctx context.Context, l *lane, load int, batch *Bat
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buffered -= batch.bytes
 	l.advance(batch)
-	signal(s.changed)
 	return nil
+}
+
+// fill gives the store what it lacks below c: it may have come back from a
+// backup, or be new. What it has of that it drops.
+func (s *Source) fill(ctx context.Context, l *lane, load int, c int64) error {
+	if s.options.Store == nil || s.options.Ranges.Rows == 0 {
+		return nil
+	}
+	begin, end, err := s.bounds(ctx, l)
+	if err != nil {
+		return err
+	}
+	watermark, known, err := s.options.Store.Watermark(ctx, s.identity, l.Number)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		return refuse("comparing the store with %s: %v", l.Lane, err)
+	case err != nil:
+		return err
+	case !known && begin > 0:
+		return nil // It begins with what there is.
+	case watermark > end:
+		return refuse("the store is ahead of %s: it has everything up to offset %d, the log ends at %d", l.Lane, watermark, end)
+	case watermark < begin:
+		return refuse("the store is behind %s: it needs it from offset %d on, the log begins at %d", l.Lane, watermark, begin)
+	case watermark >= c:
+		return nil
+	}
+	at := watermark
+	return s.readRange(ctx, l, watermark, c, func(part *Batch) error {
+		part.Range = &Range{Begin: at, End: part.next}
+		at = part.next
+		return s.deliverRange(ctx, l, load, part)
+	})
 }
 
 // redo does exactly the range that a predecessor announced, before anything else.

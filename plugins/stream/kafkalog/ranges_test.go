@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"sync/atomic"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // failProduce fails every fifth produce request, some times.
@@ -114,4 +115,52 @@ func TestARangeThatFailsIsHandedOutAgainWhole(t *testing.T) {
 	}, ranged(4))
 	k.eventually(6, 0)
 	require.Equal(t, []string{"0-4 has 4", "0-4 has 4", "4-6 has 2"}, got.all())
+}
+
+// store is a store with a watermark for lane 0.
+type store struct {
+	next  int64
+	known bool
+}
+
+func (s store) Watermark(_ context.Context, _ testengine.LogIdentity, partition int) (int64, bool, error) {
+	if partition > 0 {
+		return 0, true, nil
+	}
+	return s.next, s.known, nil
+}
+
+func TestAStoreGetsWhatItLacks(t *testing.T) {
+	for name, c := range map[string]struct {
+		store  store
+		ranges []string
+	}{
+		"from its watermark on":           {store{next: 3, known: true}, []string{"3-6 has 3", "6-10 has 4"}},
+		"all of it, when it is new":       {store{}, []string{"0-6 has 6", "6-10 has 4"}},
+		"nothing, when it has it":         {store{next: 6, known: true}, []string{"6-10 has 4"}},
+		"what it drops, when it is ahead": {store{next: 8, known: true}, []string{"6-10 has 4"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKafka(t)
+			k.commit(6, 0)
+			k.append(0, 0, 10)
+			var got taken
+			k.startJudged("a", nil, got.note, func(o *Options) {
+				ranged(4)(o)
+				o.Store = c.store
+			})
+			k.eventually(10, 0)
+			require.Equal(t, c.ranges, got.all())
+		})
+	}
+}
+
+func TestAStoreThatKnowsMoreThanTheLogIsRefused(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	w := k.startJudged("a", nil, nil, func(o *Options) {
+		ranged(4)(o)
+		o.Store = store{next: 5, known: true}
+	})
+	require.ErrorContains(t, w.end(), "the store is ahead of topic in partition 0")
 }

@@ -34,6 +34,7 @@ type Source struct {
 	// cycle is the running transaction's number, 0 between cycles.
 	cycle    int64
 	doomed   error // why the cycle will be aborted
+	out      int   // live batches that are not back, of whoever owns their lanes by now
 	moved    bool  // partitions came or went in this cycle
 	draining bool  // nothing more is handed out
 	buffered int64 // bytes of records that are polled and not done
@@ -291,6 +292,9 @@ func (s *Source) openCycle(l *lane, number int64) {
 // hand gives a batch to whoever reads. mu is held.
 func (s *Source) hand(batch *Batch) {
 	batch.of.busy = true
+	if batch.settled == nil {
+		s.out++
+	}
 	s.outbox = append(s.outbox, batch)
 	signal(s.wake)
 }
@@ -298,11 +302,17 @@ func (s *Source) hand(batch *Batch) {
 // settle takes a batch back.
 func (s *Source) settle(b *Batch, err error) {
 	l := b.of
+	if failer, ok := s.options.Follower.(testengine.Failer); ok && err == nil {
+		err = failer.Failed(l.Number)
+	}
 	if err == nil && b.settled == nil && s.options.Transaction == nil && s.options.Follower != nil {
 		s.options.Follower.Acked(l.Number, b.next)
 	}
 	s.mu.Lock()
 	l.busy = false
+	if b.settled == nil {
+		s.out--
+	}
 	switch {
 	case b.settled != nil:
 		b.settled <- err
@@ -344,10 +354,16 @@ func (s *Source) withdraw() {
 		if b.settled != nil {
 			return false
 		}
-		b.of.busy = false
-		b.of.giveBack(b)
+		s.unhand(b)
 		return true
 	})
+}
+
+// unhand takes back a live batch that nobody has read. mu is held.
+func (s *Source) unhand(b *Batch) {
+	s.out--
+	b.of.busy = false
+	b.of.giveBack(b)
 }
 
 var errMoved = errors.New("partitions moved")

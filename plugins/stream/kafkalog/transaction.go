@@ -120,13 +120,13 @@ func (t *Transaction) fail(lane int, err error) {
 }
 
 // failure is a record of the cycle that was not written, and all lanes that have one.
-func (t *Transaction) failure() (err error, lanes []int) { //nolint:revive // the error comes first: it is the answer
+func (t *Transaction) failure() (lanes []int, err error) {
 	t.failures.Lock()
 	defer t.failures.Unlock()
 	for lane, failed := range t.failed {
 		err, lanes = failed, append(lanes, lane)
 	}
-	return err, lanes
+	return lanes, err
 }
 
 // Describe asks the brokers through the session's client, which must be open.

@@ -68,23 +68,25 @@ func (w *Writer) pipe(topic string, partition int32) *pipe {
 	return p
 }
 
-// pipe is the way into one partition.
+// pipe is the way into one partition. What is at the client goes out together
+// and is answered together before anything later follows: a client that gives a
+// record up would write a later one first.
 type pipe struct {
 	writer *Writer
 
 	mu sync.Mutex
-	// queue holds, in order, what is not certainly written behind everything before it.
-	queue []*pending
-	out   int  // records at the client
-	hurt  bool // one failed: nothing more goes out before the repair
-	tries int
+	// queue holds, in order, what is not certainly written; its first sent are at
+	// the client, and out of these have no answer yet.
+	queue     []*pending
+	sent, out int
+	failures  int // in a row
+	waiting   bool
 }
 
 type pending struct {
-	record  *kgo.Record
-	written bool
-	failed  error // for ever
-	result  *result
+	record *kgo.Record
+	failed error // for now
+	result *result
 }
 
 // result gathers what became of the records of one call.
@@ -108,65 +110,71 @@ func (p *pipe) add(one *pending) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue = append(p.queue, one)
-	if !p.hurt {
-		p.send(one)
-	}
+	p.flow()
 }
 
-// send hands a record to the client. mu is held; the client keeps the order of calls.
-func (p *pipe) send(one *pending) {
-	p.out++
-	p.writer.client.Produce(p.writer.running, one.record, func(_ *kgo.Record, err error) {
-		// The client may call this from inside the call above.
-		go p.answer(one, err)
-	})
+// flow sends all that waits, when nothing is out. mu is held; the client keeps
+// the order of calls.
+func (p *pipe) flow() {
+	if p.out > 0 || p.waiting || p.writer.running.Err() != nil {
+		return
+	}
+	p.sent = len(p.queue)
+	p.out = p.sent
+	for _, one := range p.queue {
+		one.failed = nil
+		p.writer.client.Produce(p.writer.running, one.record, func(_ *kgo.Record, err error) {
+			// The client may call this from inside the call above.
+			go p.answer(one, err)
+		})
+	}
 }
 
 func (p *pipe) answer(one *pending, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.out--
-	switch {
-	case err == nil:
-		one.written = true
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
-		one.failed = fmt.Errorf("topic %s partition %d: %w", one.record.Topic, one.record.Partition, err)
-	default:
-		if !p.hurt {
-			p.writer.logger.Warnf("Writing to topic %s partition %d, which is tried again from the record that failed on: %v", one.record.Topic, one.record.Partition, err)
-		}
-		p.hurt = true
-	}
-	p.settleFront()
-	if p.hurt && p.out == 0 {
-		wait := backOff(p.tries)
-		p.tries++
-		time.AfterFunc(wait, p.repair)
-	}
-}
-
-// settleFront answers for the records that have nothing uncertain before them. mu is held.
-func (p *pipe) settleFront() {
-	n := 0
-	for ; n < len(p.queue) && (p.queue[n].written || p.queue[n].failed != nil); n++ {
-		p.queue[n].result.settle(p.queue[n].failed)
-		p.tries = 0
-	}
-	p.queue = p.queue[n:]
-}
-
-// repair goes back to the first record that failed.
-func (p *pipe) repair() {
-	if p.writer.running.Err() != nil {
+	one.failed = err
+	if p.out--; p.out > 0 {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.hurt = false
-	for _, one := range p.queue {
-		if one.failed == nil {
-			one.written = false
-			p.send(one)
-		}
+	p.settle()
+	if p.failures == 0 {
+		p.flow()
+		return
 	}
+	p.waiting = true
+	time.AfterFunc(backOff(p.failures), func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.waiting = false
+		p.flow()
+	})
+}
+
+// settle answers for the records before the first one that failed; that one and
+// all after it go out again. mu is held.
+func (p *pipe) settle() {
+	n := 0
+	for ; n < p.sent; n++ {
+		one := p.queue[n]
+		if one.failed != nil && !hopeless(one.failed) {
+			p.writer.logger.Warnf("Writing to topic %s partition %d, which is tried again from the record that failed on: %v",
+				one.record.Topic, one.record.Partition, one.failed)
+			p.failures++
+			break
+		}
+		err := one.failed
+		if err != nil {
+			err = fmt.Errorf("writing to topic %s partition %d: %w", one.record.Topic, one.record.Partition, err)
+		}
+		one.result.settle(err)
+		p.failures = 0
+	}
+	p.queue = p.queue[n:]
+	p.sent = 0
+}
+
+// hopeless says that the same record will fail for ever.
+func hopeless(err error) bool {
+	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
 }

@@ -124,6 +124,8 @@ type found struct {
 	image *image
 	used  chain
 	base  *baseRef
+	// epoch and origin of the manifest
+	snapshotMarks
 }
 
 // newest reads the newest state that is not beyond bound: by the newest
@@ -185,7 +187,7 @@ func (f *folder) read(ctx context.Context, m manifest, bound int64) (*found, err
 	if err != nil {
 		return nil, err
 	}
-	return &found{image: i, used: used, base: m.Base}, nil
+	return &found{image: i, used: used, base: m.Base, snapshotMarks: snapshotMarks{epoch: m.Epoch, origin: m.Origin}}, nil
 }
 
 // forgetVoid leaves the places of manifests whose base was cut to those that can be used.

@@ -26,6 +26,11 @@ type manifest struct {
 	S      int64       `json:"s"`
 	Time   int64       `json:"time"`
 	Tables []tableInfo `json:"tables,omitempty"`
+	// Epoch counts the resets: what was written before one counts no more.
+	Epoch int64 `json:"epoch,omitempty"`
+	// Origin is the record before which a reset made the state empty: processors
+	// may be new there as where the log begins.
+	Origin int64 `json:"origin,omitempty"`
 }
 
 type baseRef struct {

@@ -25,6 +25,7 @@ type partition struct {
 	folder *folder
 	base   *baseRef
 	begin  int64
+	marks  snapshotMarks
 	// cutSegment began with the last restore; its header is cutHeader bytes long.
 	cutSegment, cutHeader int64
 	uploads
@@ -63,7 +64,7 @@ func (p *partition) failure() error {
 // fail stops the partition until it is restored: what its tables hold is no
 // longer what its files will say.
 func (p *partition) fail(err error) error {
-	err = fmt.Errorf("the state of partition %d stands still until it is restored: %w", p.number, err)
+	err = fmt.Errorf("%w, partition %d stands still until it is restored: %w", testengine.ErrNotRemembered, p.number, err)
 	p.failed.CompareAndSwap(nil, &err)
 	return p.failure()
 }
@@ -95,7 +96,7 @@ func (p *partition) claim(name, logic string) (*Table, error) {
 // errNewcomer is the guard against a stateful processor that never saw the
 // records before.
 func (p *partition) errNewcomer(name string) error {
-	if p.start == 0 {
+	if p.start == 0 || p.start == p.marks.origin {
 		return nil
 	}
 	return fmt.Errorf("table %s has no state, but partition %d stands at %d: a stateful processor was added to a running pipeline; "+

@@ -23,14 +23,14 @@ const fetchers = 4
 // costs only a longer replay, unless there is nothing else.
 func (p *partition) later(ctx context.Context, own *found, begin, cursor int64) (*found, error) {
 	p.remote = newRemote()
-	if p.store.options.Depot == nil || own != nil && own.image.position == cursor {
+	if p.store.options.Depot == nil {
 		return own, nil
 	}
-	have := int64(-1)
+	have, epoch := int64(-1), int64(0)
 	if own != nil {
-		have = own.image.position
+		have, epoch = own.image.position, own.epoch
 	}
-	got, err := p.fetchLater(ctx, have, begin, cursor)
+	got, err := p.fetchLater(ctx, have, epoch, begin, cursor)
 	if err != nil && (own == nil || errors.Is(err, errNewer) || errors.Is(err, errForeign)) {
 		return nil, err
 	}
@@ -44,8 +44,9 @@ func (p *partition) later(ctx context.Context, own *found, begin, cursor int64) 
 }
 
 // fetchLater takes the newest manifest of the depot that leads beyond have, not
-// beyond cursor, and whose every file verifies; nil when there is none.
-func (p *partition) fetchLater(ctx context.Context, have, begin, cursor int64) (*found, error) {
+// beyond cursor, and whose every file verifies; nil when there is none. After a
+// reset on another node the own files count no more, whatever they reach.
+func (p *partition) fetchLater(ctx context.Context, have, epoch, begin, cursor int64) (*found, error) {
 	depot := p.store.options.Depot
 	names, err := depot.List(ctx, remoteFolder(p.number))
 	if err != nil {
@@ -61,6 +62,15 @@ func (p *partition) fetchLater(ctx context.Context, have, begin, cursor int64) (
 			continue // An owner cleaned it away.
 		case err != nil:
 			return nil, err
+		}
+		if m.State.Epoch > epoch {
+			have, epoch = -1, m.State.Epoch
+		}
+		if m.State.Epoch < epoch {
+			continue
+		}
+		if have >= cursor {
+			break
 		}
 		bound := min(cursor, m.State.S+1)
 		if bound <= have || bound < begin || m.State.Base != nil && m.State.Base.Next > cursor {

@@ -50,6 +50,7 @@ func (p *partition) restore(ctx context.Context, log testengine.LogIdentity, beg
 		}
 		got = &found{image: newImage()}
 	}
+	p.marks = got.snapshotMarks
 	if err := p.continueAt(got); err != nil {
 		return 0, fmt.Errorf("restoring the state of partition %d: %w", p.number, err)
 	}

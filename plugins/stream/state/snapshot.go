@@ -158,7 +158,7 @@ func (p *partition) merge(ctx context.Context, sealed chain, upTo int64) error {
 // writeManifest names the present files. The caller holds files.
 func (p *partition) writeManifest(tables []tableInfo, next, time int64) error {
 	p.mutex.Lock()
-	m := manifest{owner: p.folder.who, Base: p.base, S: next - 1, Time: time, Tables: tables, First: p.writer.header.Number, Number: p.folder.take()}
+	m := manifest{owner: p.folder.who, Base: p.base, S: next - 1, Time: time, Tables: tables, First: p.writer.header.Number, Number: p.folder.take(), Epoch: p.marks.epoch, Origin: p.marks.origin}
 	for _, s := range p.sealed {
 		m.Segments = append(m.Segments, segmentRef{Number: s.header.Number, Bytes: s.end})
 	}

@@ -14,6 +14,9 @@ package state
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // MaxCell is the greatest cell: cells have 56 bits.
@@ -27,7 +30,7 @@ var ErrApplied = errors.New("the state contains this record already")
 
 // ErrCycle says that a message belongs to a cycle that is not open. Its batch
 // was given up: what it would change is done again by another one.
-var ErrCycle = errors.New("the message belongs to a cycle that is not open")
+var ErrCycle = fmt.Errorf("the message belongs to a cycle that is not open: %w", testengine.ErrNotRemembered)
 
 // Provider gives processors their tables. The custom resource testengine_state
 // is one; NewMemory gives another.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ var (
 	_ Provider               = (*Store)(nil)
 	_ testengine.LogFollower = (*Store)(nil)
 	_ testengine.CycleGuard  = (*Store)(nil)
+	_ testengine.Failer      = (*Store)(nil)
 )
 
 // Open takes the folder for this process. Files are read when the log asks for
@@ -114,6 +116,20 @@ func (s *Store) NextDue(partition int) (unixMilli int64, ok bool) {
 	return s.partition(partition).nextDue()
 }
 
+// Logic names what the partition's tables are computed with; commits carry it.
+func (s *Store) Logic(partition int) string {
+	p := s.partition(partition)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	var all []string
+	for _, t := range p.tables {
+		if t.told {
+			all = append(all, t.name+"="+t.logic)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
 // Synced implements testengine.LogFollower.
 func (s *Store) Synced(partition int) int64 {
 	p := s.partition(partition)
@@ -125,6 +141,9 @@ func (s *Store) Synced(partition int) int64 {
 // Acked implements testengine.LogFollower. It is called between batches of the
 // partition, never while one is in flight.
 func (s *Store) Acked(partition int, next int64) { s.partition(partition).mark(next) }
+
+// Failed implements testengine.Failer.
+func (s *Store) Failed(partition int) error { return s.partition(partition).failure() }
 
 // OpenCycle implements testengine.CycleGuard.
 func (s *Store) OpenCycle(partition int, number int64) { s.partition(partition).cycle.Store(number) }
@@ -187,9 +206,9 @@ func (s *Store) Close(ctx context.Context) error {
 
 const partitionDigits = 4
 
-func (s *Store) dir(partition int) string {
-	return path.Join(s.options.Dir, fmt.Sprintf("%0*d", partitionDigits, partition))
-}
+func (s *Store) dir(partition int) string { return partitionDir(s.options.Dir, partition) }
+
+func partitionDir(dir string, partition int) string { return path.Join(dir, remoteFolder(partition)) }
 
 func (s *Store) makeDir(dir string) error {
 	if err := s.disk.MkdirAll(dir); err != nil {

@@ -107,7 +107,7 @@ func (p *partition) uploadJob() (*uploadJob, error) {
 		return nil, nil //nolint:nilnil // nothing to do
 	}
 	m := p.folder.manifests[0]
-	if m.Number <= p.remote.done || m.S < 0 {
+	if m.Number <= p.remote.done || m.S < 0 && m.Epoch == 0 {
 		return nil, nil //nolint:nilnil // nothing to do
 	}
 	job := &uploadJob{partition: p, remote: p.remote, manifest: m, open: map[string]disk.File{}}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// stateCommand looks into the state of stateful processors, moves it and checks it.
+func stateCommand() *ucli.Command {
+	return &ucli.Command{
+		Name:  "state",
+		Usage: "Look into the state of stateful processors, move it, check it against a replay",
+		Subcommands: []*ucli.Command{
+			{
+				Name: "list", ArgsUsage: "DIR", Action: listState,
+				Usage: "List partitions, snapshots and tables of a state's folder; a running process may hold it",
+			},
+			{
+				Name: "export", ArgsUsage: "DIR FILE", Action: exportState,
+				Usage: "Write the newest snapshots as lines of JSON (FILE - is the standard output); a running process may hold the folder",
+			},
+			{
+				Name: "import", ArgsUsage: "FILE DIR", Action: importState,
+				Usage: "Make a new folder of an exported state",
+				Flags: []ucli.Flag{
+					&ucli.StringFlag{Name: "log", Usage: "The id of the log it goes on with; the state then stands before its first record. Default: the log it came from."},
+					&ucli.IntFlag{Name: "partitions", Usage: "How many partitions that log has."},
+					&ucli.StringFlag{Name: "pipeline", Usage: "The pipeline whose state it becomes. Default: the one it came from."},
+				},
+			},
+			{
+				Name: "verify", ArgsUsage: "DIR REPLAYED", Action: verifyState,
+				Usage: "Compare the newest snapshots with a state that a replay of the log has made (pipelines/replay_state.yaml), entry by entry",
+			},
+			{
+				Name: "reset", ArgsUsage: "DIR", Action: resetState,
+				Usage: "Forget what is known and compute it again from the log",
+				Flags: []ucli.Flag{
+					&ucli.Int64Flag{Name: "from", Required: true, Usage: "The first record of the log to begin with; the log must still have it."},
+					&ucli.IntFlag{Name: "partition", Value: -1, Usage: "Only this partition."},
+				},
+			},
+		},
+	}
+}
+
+var errArguments = errors.New("wrong number of arguments")
+
+func arguments(c *ucli.Context, n int) error {
+	if c.NArg() != n {
+		return fmt.Errorf("connect-testengine state %s [flags] %s: %w", c.Command.Name, c.Command.ArgsUsage, errArguments)
+	}
+	return nil
+}
+
+// say writes to a terminal, where an error has nobody to hear of it.
+func say(to io.Writer, format string, arguments ...any) { _, _ = fmt.Fprintf(to, format, arguments...) }
+
+func listState(c *ucli.Context) error {
+	if err := arguments(c, 1); err != nil {
+		return err
+	}
+	all, err := state.Snapshots(disk.OS(), c.Args().Get(0))
+	if err != nil {
+		return err
+	}
+	if all[0].Pipeline != "" {
+		say(c.App.Writer, "pipeline %s, ", all[0].Pipeline)
+	}
+	say(c.App.Writer, "log %s, %d partitions\n\n", all[0].LogID, all[0].Partitions)
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	say(w, "PARTITION\tNEXT\tTIME\tBASE\tSEGMENTS\tBYTES\tSNAPSHOTS AT\tTABLES\n")
+	for _, s := range all {
+		say(w, "%d\t%d\t%s\t%d\t%d\t%d\t%v\t", s.Partition, s.Next, time.UnixMilli(s.Time).UTC().Format(time.RFC3339), s.Base, s.Segments, s.Bytes, s.ReachedByOffsets)
+		for n, t := range s.Tables {
+			if n > 0 {
+				say(w, ", ")
+			}
+			say(w, "%s (%s)", t.Name, t.Logic)
+		}
+		say(w, "\n")
+	}
+	return w.Flush()
+}
+
+func exportState(c *ucli.Context) error {
+	if err := arguments(c, 2); err != nil {
+		return err
+	}
+	if c.Args().Get(1) == "-" {
+		return state.Export(c.Context, disk.OS(), c.Args().Get(0), c.App.Writer)
+	}
+	file, err := os.OpenFile(c.Args().Get(1), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("exporting the state: %w", err)
+	}
+	return errors.Join(state.Export(c.Context, disk.OS(), c.Args().Get(0), file), file.Sync(), file.Close())
+}
+
+func importState(c *ucli.Context) error {
+	if err := arguments(c, 2); err != nil {
+		return err
+	}
+	if c.IsSet("log") != c.IsSet("partitions") {
+		return errors.New("importing a state: --log and --partitions go together")
+	}
+	var from io.Reader = os.Stdin
+	if name := c.Args().Get(0); name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("importing a state: %w", err)
+		}
+		defer file.Close() //nolint:errcheck // only read
+		from = bufio.NewReaderSize(file, 1<<20)
+	}
+	target := state.Target{
+		Log:      testengine.LogIdentity{ID: c.String("log"), Partitions: c.Int("partitions")},
+		Pipeline: c.String("pipeline"),
+	}
+	return state.Import(disk.OS(), c.Args().Get(1), from, target)
+}
+
+var errDiffer = errors.New("the states differ")
+
+func verifyState(c *ucli.Context) error {
+	if err := arguments(c, 2); err != nil {
+		return err
+	}
+	all, err := state.Compare(c.Context, disk.OS(), c.Args().Get(0), c.Args().Get(1))
+	if err != nil {
+		return err
+	}
+	differ := 0
+	for _, one := range all {
+		say(c.App.Writer, "partition %d before record %d: %d entries compared, %d differences\n", one.Partition, one.Next, one.Entries, one.Differing)
+		for _, difference := range one.Differences {
+			say(c.App.Writer, "  %s\n", difference)
+		}
+		differ += one.Differing
+	}
+	if differ > 0 {
+		return fmt.Errorf("%w in %d places", errDiffer, differ)
+	}
+	return nil
+}
+
+func resetState(c *ucli.Context) error {
+	if err := arguments(c, 1); err != nil {
+		return err
+	}
+	reset, err := state.Reset(disk.OS(), c.Args().Get(0), c.Int("partition"), c.Int64("from"))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "The state of partitions %v is empty; it is computed again from record %d when the pipeline starts.\n", reset, c.Int64("from"))
+	return err
+}

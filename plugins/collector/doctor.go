@@ -1,0 +1,240 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Finding is one thing that was looked at from a CI machine's point of view.
+type Finding struct {
+	Name string
+	// OK is false when a collector would lose data.
+	OK bool
+	// Detail says what was found and, when it is not well, what to do.
+	Detail string
+}
+
+// Doctor looks at a front door as a collector on this machine would find it.
+type Doctor struct {
+	// Base is the address without /v1/uploads; Token the suite's.
+	Base, Token string
+	// Timeout bounds each look.
+	Timeout time.Duration
+	Now     func() time.Time
+	// TLS is for tests with certificates of their own; nil is the system's.
+	TLS *tls.Config
+}
+
+// clockTolerance is how far clocks may differ before signed things fail.
+const clockTolerance = 30 * time.Second
+
+// Examine looks at one thing after the other, and stops where nothing further
+// can be reached.
+func (d *Doctor) Examine(ctx context.Context) (findings []Finding) {
+	tell := func(name string, detail string, err error) bool {
+		if err != nil {
+			findings = append(findings, Finding{name, false, err.Error()})
+			return false
+		}
+		findings = append(findings, Finding{name, true, detail})
+		return true
+	}
+	base, err := url.Parse(strings.TrimSuffix(strings.TrimRight(d.Base, "/"), "/v1/uploads"))
+	if err == nil && (base.Scheme != "http" && base.Scheme != "https" || base.Host == "") {
+		err = fmt.Errorf("%q is no address such as https://tests.example.com", d.Base)
+	}
+	if !tell("address", d.Base, err) {
+		return findings
+	}
+	detail, err := d.resolve(ctx, base.Hostname())
+	if !tell("DNS", detail, err) {
+		return findings
+	}
+	detail, err = d.connect(ctx, base)
+	if !tell("connection", detail, err) {
+		return findings
+	}
+	if base.Scheme == "https" {
+		detail, err = d.handshake(ctx, base)
+		if !tell("TLS", detail, err) {
+			return findings
+		}
+	}
+	detail, err = d.ready(ctx, base)
+	tell("ready", detail, err)
+	detail, err = d.clock(ctx, base)
+	tell("clock", detail, err)
+	detail, err = d.upload(ctx, base)
+	tell("upload", detail, err)
+	detail, err = d.largest(ctx, base)
+	tell("size", detail, err)
+	return findings
+}
+
+func (d *Doctor) resolve(ctx context.Context, host string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return "", fmt.Errorf("%s has no address here: check the name, and this machine's resolver: %w", host, err)
+	}
+	return host + " is " + strings.Join(addresses, ", "), nil
+}
+
+func hostPort(base *url.URL) string {
+	port := base.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	}
+	return net.JoinHostPort(base.Hostname(), port)
+}
+
+func (d *Doctor) connect(ctx context.Context, base *url.URL) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	began := d.Now()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostPort(base))
+	if err != nil {
+		return "", fmt.Errorf("nothing answers at %s: is the server running, and the port open from here? %w", hostPort(base), err)
+	}
+	return fmt.Sprintf("%s answers in %s", hostPort(base), d.since(began)), conn.Close()
+}
+
+func (d *Doctor) handshake(ctx context.Context, base *url.URL) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	dialer := &tls.Dialer{Config: d.TLS}
+	conn, err := dialer.DialContext(ctx, "tcp", hostPort(base))
+	if err != nil {
+		return "", fmt.Errorf("collectors will not trust the certificate: %w", err)
+	}
+	defer conn.Close()                          //nolint:errcheck // nothing was sent
+	state := conn.(*tls.Conn).ConnectionState() //nolint:forcetypeassert // a tls.Dialer gives one
+	leaf := state.PeerCertificates[0]
+	left := leaf.NotAfter.Sub(d.Now()).Round(time.Hour)
+	if left < 7*24*time.Hour {
+		return "", fmt.Errorf("the certificate ends on %s: renew it", leaf.NotAfter.Format(time.DateOnly))
+	}
+	return fmt.Sprintf("%s, certificate good until %s", tls.VersionName(state.Version), leaf.NotAfter.Format(time.DateOnly)), nil
+}
+
+func (d *Doctor) ready(ctx context.Context, base *url.URL) (string, error) {
+	response, body, err := d.ask(ctx, http.MethodGet, base.JoinPath("ready").String(), nil, nil)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("the server is not ready (%d): %s", response.StatusCode, strings.TrimSpace(string(body)))
+	}
+	return "the server takes uploads", nil
+}
+
+func (d *Doctor) clock(ctx context.Context, base *url.URL) (string, error) {
+	response, _, err := d.ask(ctx, http.MethodGet, base.JoinPath("live").String(), nil, nil)
+	if err != nil {
+		return "", err
+	}
+	server, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return "", errors.New("the answer has no date: is a proxy in between that takes it away?")
+	}
+	if off := d.Now().Sub(server).Round(time.Second); off.Abs() > clockTolerance {
+		return "", fmt.Errorf("this machine's clock is %s off the server's: OIDC tokens will be refused", off)
+	}
+	return "this machine's clock is the server's, within " + clockTolerance.String(), nil
+}
+
+// upload sends an upload without executions: it makes no run.
+func (d *Doctor) upload(ctx context.Context, base *url.URL) (string, error) {
+	body, _ := json.Marshal(map[string]any{ //nolint:errchkjson // texts alone
+		"format": "json", "run_env": map[string]string{"CI": "generic", "key": "doctor", "collector": "connect-testengine doctor"}, "data": []any{},
+	})
+	began := d.Now()
+	response, answer, err := d.ask(ctx, http.MethodPost, base.JoinPath("v1", "uploads").String(), body, d.headers())
+	if err != nil {
+		return "", err
+	}
+	took := d.since(began)
+	if response.StatusCode != http.StatusAccepted {
+		return "", fmt.Errorf("a collector would be answered %d and lose its results: %s", response.StatusCode, messageOf(answer))
+	}
+	return fmt.Sprintf("a collector is answered 202 in %s; its CI job waits that long", took), nil
+}
+
+// largest announces an upload that is too large and reads the limit in the answer.
+func (d *Doctor) largest(ctx context.Context, base *url.URL) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath("v1", "uploads").String(), http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	request.Header = d.headers()
+	request.Header.Set("Expect", "100-continue")
+	request.ContentLength = 1 << 40
+	request.Body = io.NopCloser(&endless{})
+	response, answer, err := d.do(request)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusRequestEntityTooLarge {
+		return "", fmt.Errorf("an upload of 1 TiB is answered %d instead of 413: %s", response.StatusCode, messageOf(answer))
+	}
+	return messageOf(answer), nil
+}
+
+// endless is a body nobody should want.
+type endless struct{}
+
+// Read gives zeros.
+func (*endless) Read(p []byte) (int, error) { return len(p), nil }
+
+func (d *Doctor) headers() http.Header {
+	return http.Header{"Authorization": {`Token token="` + d.Token + `"`}, "Content-Type": {"application/json"}}
+}
+
+func (d *Doctor) ask(ctx context.Context, method, target string, body []byte, header http.Header) (*http.Response, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	if header != nil {
+		request.Header = header
+	}
+	return d.do(request)
+}
+
+func (d *Doctor) do(request *http.Request) (*http.Response, []byte, error) {
+	const longest = 64 << 10
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the library's own
+	transport.TLSClientConfig, transport.ExpectContinueTimeout = d.TLS, d.Timeout
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport, Timeout: d.Timeout}).Do(request)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the server did not answer: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // read as far as wanted
+	answer, err := io.ReadAll(io.LimitReader(response.Body, longest))
+	return response, answer, err
+}
+
+func (d *Doctor) since(began time.Time) time.Duration {
+	return d.Now().Sub(began).Round(100 * time.Microsecond)
+}
+
+// messageOf is what a refusal says.
+func messageOf(answer []byte) string {
+	var refused struct{ Message string }
+	if json.Unmarshal(answer, &refused) == nil && refused.Message != "" {
+		return refused.Message
+	}
+	return strings.TrimSpace(string(answer))
+}

@@ -1,0 +1,43 @@
+package enrich
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+func ownersChange(org, suite, body string) *service.Message {
+	m := service.NewMessage(nil)
+	message.Set(m, testengine.KindChange, &testengine.Change{ID: "change_1", Org: org, Suite: suite, Type: changeOwners, Body: testengine.RawJSON(body)})
+	return m
+}
+
+func TestOwnersThatCISendsAreTheSuites(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "owners")
+	config := "owners_file: " + write(t, "*.rb everybody\n") + "\nowners_folder: " + folder
+	owner := func(e *enricher, suite string) string {
+		b := block()
+		b.Upload.Suite = suite
+		return enriched(t, e, b).Owner(1)
+	}
+	e := start(t, config)
+	require.Equal(t, "everybody", owner(e, "web"))
+	for _, change := range []*service.Message{
+		ownersChange("acme", "web", `"*.rb payments\n"`),
+		ownersChange("acme", "web", `7`), // leaves all as it was
+		ownersChange("..", "..", `"*.rb x\n"`),
+	} {
+		batch, err := e.Process(t.Context(), change)
+		require.NoError(t, err)
+		require.Same(t, change, batch[0], "changes pass")
+	}
+	require.Equal(t, "payments", owner(e, "web"))
+	require.Equal(t, "everybody", owner(e, "api"), "another suite has what the pipeline says")
+	require.Equal(t, "payments", owner(start(t, config), "web"), "a new process remembers")
+}

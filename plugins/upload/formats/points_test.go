@@ -1,0 +1,182 @@
+package formats
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+)
+
+func named(executions []testengine.Execution, name string) (all []testengine.Execution) {
+	for i := range executions {
+		if executions[i].Name == name {
+			all = append(all, executions[i])
+		}
+	}
+	return all
+}
+
+// The second section of the client notes, point by point, on recorded requests.
+// Points 11 to 15 and 17 to 19 are about test plans, which are not served yet,
+// and about what to tell users; 10 is the door's (chunked bodies).
+
+func TestPoint1TheWorkerIsATagOfTheUpload(t *testing.T) {
+	for _, name := range []string{"py-full", "js-jest", "rb-rspec"} {
+		result, _ := decodeRecorded(t, name)
+		worker, sent := result.Blocks[0].Upload.Tag("ci.worker.id")
+		require.True(t, sent, name)
+		require.Equal(t, "agent-7", worker, name)
+	}
+}
+
+func TestPoint2AMissingResultIsUnknownAndCounted(t *testing.T) {
+	for name, missing := range map[string]int{"py-reruns": 4, "py-reruns-passing": 1, "py-full": 2, "js-jest": 0} {
+		result, executions := decodeRecorded(t, name)
+		require.Equal(t, missing, result.Report.WithoutResult, name)
+		require.Equal(t, result.Report.Received, result.Report.Accepted, name)
+		unknown := 0
+		for i := range executions {
+			if executions[i].Result == testengine.ResultUnknown {
+				require.False(t, executions[i].Result.Decisive(), "it is no evidence")
+				unknown++
+			}
+		}
+		require.Equal(t, missing, unknown, name)
+	}
+}
+
+func TestPoint3ARetryInsideTheRunnerIsEvidence(t *testing.T) {
+	for name, test := range map[string]string{
+		"js-vitest2": "flaky retried", "js-vitest3": "flaky retried",
+		"bktec-vitest-v3-post-uploads": "flaky retried", "bktec-jest-v3-post-uploads": "flaky retried",
+	} {
+		_, executions := decodeRecorded(t, name)
+		found := named(executions, test)
+		require.Len(t, found, 1, name)
+		require.True(t, found[0].RetriedInside(), name)
+	}
+	for _, name := range []string{"js-playwright", "bktec-playwright-v3-post-uploads"} {
+		_, executions := decodeRecorded(t, name)
+		found := named(executions, "flaky retried")
+		require.Len(t, found, 2, name)
+		require.Equal(t, []testengine.Result{testengine.ResultFailed, testengine.ResultPassed}, []testengine.Result{found[0].Result, found[1].Result}, name)
+		require.Equal(t, found[0].TestID, found[1].TestID)
+	}
+}
+
+func TestPoint4WordsForWhatWasNotRunAreNoEvidence(t *testing.T) {
+	for _, name := range []string{
+		"js-jest", "js-vitest2", "js-vitest3", "js-mocha-bare", "js-mocha-multi", "js-jasmine", "js-playwright", "rb-minitest",
+		"bktec-jest-v3-post-uploads", "bktec-vitest-v3-post-uploads", "bktec-rspec-v3-post-uploads", "bktec-gotest-v3-post-uploads",
+	} {
+		_, executions := decodeRecorded(t, name)
+		for i := range executions {
+			e := &executions[i]
+			if strings.Contains(strings.ToLower(e.Name), "skip") || strings.Contains(e.Name, "todo") || strings.Contains(e.Name, "pending") {
+				require.Contains(t, []testengine.Result{testengine.ResultSkipped, testengine.ResultPending}, e.Result, "%s %s", name, e.Name)
+				require.False(t, e.Result.Decisive())
+			}
+		}
+	}
+}
+
+func TestPoint5AbsentFieldsLoseNothing(t *testing.T) {
+	for _, name := range []string{"js-mocha-bare", "js-mocha-multi", "js-cypress-under-mocha", "rb-minitest", "rb-rspec", "js-vitest3"} {
+		result, executions := decodeRecorded(t, name)
+		require.Zero(t, result.Report.Rejected, name)
+		require.Empty(t, result.Report.Problems, name)
+		require.NotEmpty(t, executions)
+	}
+}
+
+func TestPoint6LocationsAreOfOneKind(t *testing.T) {
+	_, python := decodeRecorded(t, "py-full")
+	require.Equal(t, "pkg/test_money.py:3", named(python, "test_adds_vat")[0].Location, "pytest counts from zero")
+	_, ruby := decodeRecorded(t, "rb-rspec")
+	require.Equal(t, "spec/invoice_spec.rb:4", ruby[0].Location, "./ is stripped")
+	_, playwright := decodeRecorded(t, "js-playwright")
+	require.True(t, strings.HasPrefix(playwright[0].Scope, "  money.spec.js"), "what names a test is not trimmed")
+}
+
+func TestPoint7PytestsIdentity(t *testing.T) {
+	_, executions := decodeRecorded(t, "py-full")
+	require.Equal(t, "pkg/test_money.py::TestInvoice::test_each[a", named(executions, "b]")[0].Scope)
+	require.Len(t, named(executions, `test_each[\u65e5\u672c]`), 1)
+	result, broken := decodeRecorded(t, "py-collection-error")
+	require.True(t, broken[0].SuiteError)
+	require.Equal(t, 1, result.Report.SuiteErrors)
+}
+
+func TestPoint8AnUploadOfNothingIsNormal(t *testing.T) {
+	result, executions := decodeRecorded(t, "py-empty")
+	require.Empty(t, executions)
+	require.Empty(t, result.Blocks)
+	require.False(t, result.Refused)
+	require.Empty(t, result.Report.Problems)
+	require.NotEmpty(t, result.Report.RunKey)
+}
+
+func TestPoint9AGoPackageThatDoesNotBuildIsNoTest(t *testing.T) {
+	_, executions := decodeRecorded(t, "curl-junit")
+	require.True(t, executions[0].SuiteError)
+	require.NotEqual(t, executions[0].TestID, executions[1].TestID, "each package is its own")
+	_, subtests := decodeRecorded(t, "curl-junit-rerun")
+	require.NotEmpty(t, named(subtests, "TestTable"))
+	require.NotEmpty(t, named(subtests, "TestTable/b/c"))
+	lines := `{"Action":"output","Package":"example.com/acme/money/broken","Output":"FAIL [build failed]\n"}` + "\n" +
+		`{"Action":"fail","Package":"example.com/acme/money/broken"}` + "\n"
+	result := Decode(assemble.Facts{Org: "acme", Suite: "api"}, formType, form("format", "go-jsonl", "data", lines), assemble.DefaultLimits())
+	e := result.Blocks[0].Executions[0]
+	require.True(t, e.SuiteError)
+	require.Equal(t, executions[1].TestID, e.TestID, "both files of gotestsum name it alike")
+}
+
+func TestPoint16ARetryFileThatTellsOfOtherTestsAgainIsNoEvidence(t *testing.T) {
+	_, first := decodeRecorded(t, "bktec-jest-v3-post-uploads")
+	_, retry := decodeRecorded(t, "bktec-jest-v3-post-uploads-2")
+	passed := named(first, "adds VAT once")[0]
+	again := named(retry, "adds VAT once")[0]
+	require.Equal(t, passed.TestID, again.TestID)
+	require.Equal(t, testengine.ResultPassed, passed.Result)
+	require.False(t, again.Result.Decisive(), "pending behind passed says nothing")
+}
+
+// A runner's own file and its collector name the same tests alike, so that who
+// changes from one to the other keeps the histories.
+func TestFilesAndCollectorsNameTestsAlike(t *testing.T) {
+	tests := []struct {
+		collector, file string
+		names           []string
+	}{
+		{"js-playwright", "bktec-playwright-v3-post-uploads", []string{"adds VAT once @smoke", "fails", "skipped one", "flaky retried"}},
+		{"js-jest", "bktec-jest-v3-post-uploads", []string{"adds VAT once", "skipped one", "todo one", "flaky retried", "each 1", "object diff"}},
+		{"js-vitest3", "bktec-vitest-v3-post-uploads", []string{"adds VAT once", "fails", "skipped one", "todo one", "flaky retried"}},
+		{"rb-rspec", "bktec-rspec-v3-post-uploads", []string{"adds VAT once", "fails", "pending one"}},
+	}
+	for _, test := range tests {
+		_, sent := decodeRecorded(t, test.collector)
+		_, read := decodeRecorded(t, test.file)
+		for _, name := range test.names {
+			require.Equal(t, named(sent, name)[0].TestID, named(read, name)[0].TestID, "%s of %s", name, test.file)
+		}
+	}
+}
+
+func TestSelectorsOfRealUploads(t *testing.T) {
+	tests := []struct{ recorded, name, want string }{
+		{"bktec-gotest-v3-post-uploads", "TestFails", "example.com/acme/money"},
+		{"bktec-rspec-v3-post-uploads", "fails", "spec/invoice_spec.rb"},
+		{"bktec-jest-v3-post-uploads", "adds VAT once", "src/money.test.js"},
+		{"bktec-playwright-v3-post-uploads", "fails", "tests/money.spec.js"},
+		{"js-jest", "adds VAT once", "__tests__/money.test.js"},
+		{"py-full", "test_adds_vat", "pkg/test_money.py"},
+	}
+	for _, test := range tests {
+		result, executions := decodeRecorded(t, test.recorded)
+		e := named(executions, test.name)[0]
+		require.Equal(t, test.want, result.Blocks[0].Upload.Selector(&e), test.recorded)
+	}
+}

@@ -31,7 +31,7 @@ type component struct{ Kind, Name string }
 var capabilities = []capability{
 	{"admission", []component{{"rate_limit", "adaptive"}}},
 	{"api", []component{{"input", "testengine_api"}}},
-	{"chunk", []component{{"processor", "webhook_chunk"}, {"input", "webhook_reassemble"}}},
+	{"chunk", []component{{"processor", "webhook_chunk"}, {"input", "webhook_reassemble"}, {"processor", "webhook_reassemble"}}},
 	{"collector", []component{{"resource", "http_listener"}, {"input", "collector_http"}}},
 	{"duckdb", []component{{"resource", "duckdb_database"}, {"output", "duckdb"}}},
 	{"enrich", []component{{"processor", "execution_enrich"}}},

@@ -21,7 +21,7 @@ import (
 var ours = map[string][]string{
 	"input":      {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history", "webhook_http", "webhook_reassemble"},
 	"buffer":     {"upload_log"},
-	"processor":  {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode", "window_aggregate", "webhook_chunk"},
+	"processor":  {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode", "window_aggregate", "webhook_chunk", "webhook_reassemble"},
 	"rate_limit": {"adaptive"},
 	"output":     {"duckdb", "ndjson_file"},
 }

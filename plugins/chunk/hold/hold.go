@@ -1,0 +1,256 @@
+// Package hold keeps the pieces of open payloads in a table of state, so that a
+// log may move on behind them: after a crash they are there again.
+package hold
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// Table is what is needed of a *state.Table.
+type Table interface {
+	Time() int64
+	Cell(key uint64) (cell uint64, ok bool)
+	SetCell(key, cell uint64)
+	Value(key uint64) []byte
+	SetValue(key uint64, value []byte)
+	Delete(key uint64)
+	SetTimer(id uint64, due int64)
+	CancelTimer(id uint64)
+	Due(time int64) (id uint64, due int64, ok bool)
+}
+
+// Why a payload is given up.
+var (
+	ErrTimeout  = errors.New("not all pieces came in time")
+	ErrBudget   = errors.New("the open payloads of the partition hold too many bytes")
+	ErrMismatch = errors.New("the piece does not fit to the others of its payload")
+	ErrChecksum = errors.New("the payload's checksum or length is another one")
+)
+
+// Limits bound what is held; times are milliseconds of the log.
+type Limits struct {
+	Bytes   int64
+	Pieces  int
+	Timeout int64
+	// Linger is how long a payload that was whole is kept, so that its last record
+	// can be answered again.
+	Linger int64
+}
+
+// Piece is one piece of a payload.
+type Piece struct {
+	ID           string
+	Org, Suite   string
+	Index, Count int
+	Bytes        int64
+	Checksum     string
+	Content      []byte
+}
+
+// Lost is a piece that is given up.
+type Lost struct {
+	Piece
+	Reason error
+}
+
+// openBytes is the cell that counts the bytes held.
+const openBytes = 1
+
+// segment is how much of a piece one value holds: values have at most 64 KiB.
+const segment = 60 << 10
+
+// Add takes the piece that the record at offset carries. whole is the payload
+// that it completes, nil when it completes none; lost are pieces given up.
+func Add(t Table, limits Limits, offset int64, p Piece, checksum func([]byte) string) (whole []byte, lost []Lost) {
+	id := keyOf(p.ID)
+	h, known := readHeader(t, id)
+	if !known {
+		if p.Count < 1 || p.Count > limits.Pieces {
+			return nil, []Lost{{p, ErrMismatch}}
+		}
+		h = header{Count: p.Count, Bytes: p.Bytes, Checksum: p.Checksum, ID: p.ID, Org: p.Org, Suite: p.Suite, lengths: make([]int64, p.Count)}
+	}
+	if p.Count != h.Count || p.Index < 0 || p.Index >= h.Count || p.Bytes != h.Bytes || p.Checksum != h.Checksum {
+		return nil, []Lost{{p, ErrMismatch}}
+	}
+	if h.Done > 0 || h.lengths[p.Index] > 0 {
+		return nil, nil // it came before
+	}
+	held, _ := t.Cell(openBytes)
+	if int64(held)+int64(len(p.Content)) > limits.Bytes {
+		lost = giveUp(t, id, h, ErrBudget)
+		return nil, append(lost, Lost{p, ErrBudget})
+	}
+	t.SetCell(openBytes, held+uint64(len(p.Content)))
+	writePiece(t, id, p.Index, p.Content)
+	h.lengths[p.Index] = int64(len(p.Content)) + 1
+	if !known {
+		t.SetTimer(id, t.Time()+limits.Timeout)
+	}
+	if !h.complete() {
+		writeHeader(t, id, h)
+		return nil, nil
+	}
+	whole = join(t, id, h)
+	if int64(len(whole)) != h.Bytes || checksum(whole) != h.Checksum {
+		return nil, giveUp(t, id, h, ErrChecksum)
+	}
+	h.Done = offset + 1
+	writeHeader(t, id, h)
+	t.SetTimer(id, t.Time()+limits.Linger)
+	return whole, nil
+}
+
+// Again is what Add said of a record that the table contains already.
+func Again(t Table, offset int64, p Piece) (whole []byte) {
+	id := keyOf(p.ID)
+	if h, known := readHeader(t, id); known && h.Done == offset+1 {
+		return join(t, id, h)
+	}
+	return nil
+}
+
+// Expire ends payloads whose time is over: those that are not whole are lost.
+func Expire(t Table, now int64) (lost []Lost) {
+	for {
+		id, _, due := t.Due(now)
+		if !due {
+			return lost
+		}
+		h, known := readHeader(t, id)
+		switch {
+		case !known:
+			t.CancelTimer(id)
+		case h.Done > 0:
+			forget(t, id, h)
+		default:
+			lost = append(lost, giveUp(t, id, h, ErrTimeout)...)
+		}
+	}
+}
+
+func giveUp(t Table, id uint64, h header, reason error) (lost []Lost) {
+	for index, length := range h.lengths {
+		if length == 0 {
+			continue
+		}
+		lost = append(lost, Lost{Piece{
+			ID: h.ID, Org: h.Org, Suite: h.Suite, Index: index, Count: h.Count, Bytes: h.Bytes, Checksum: h.Checksum,
+			Content: readPiece(t, id, index, nil),
+		}, reason})
+	}
+	forget(t, id, h)
+	return lost
+}
+
+func forget(t Table, id uint64, h header) {
+	held, _ := t.Cell(openBytes)
+	for index, length := range h.lengths {
+		if length == 0 {
+			continue
+		}
+		held -= min(held, uint64(length-1)) //nolint:gosec // lengths are not negative
+		for n := range segments(int(length - 1)) {
+			t.Delete(segmentKey(id, index, n))
+		}
+	}
+	t.SetCell(openBytes, held)
+	t.Delete(id)
+	t.CancelTimer(id)
+}
+
+func keyOf(id string) uint64 { return max(2, testengine.Hash(0, id)) }
+
+func segmentKey(id uint64, index, n int) uint64 {
+	return max(2, testengine.HashUint(testengine.HashUint(id, uint64(index)), uint64(n))) //nolint:gosec // places are not negative
+}
+
+// segments is how many values a piece of that length takes: an empty one takes one.
+func segments(length int) int { return max(1, (length+segment-1)/segment) }
+
+func writePiece(t Table, id uint64, index int, content []byte) {
+	for n := range segments(len(content)) {
+		t.SetValue(segmentKey(id, index, n), content[n*segment:min(len(content), (n+1)*segment)])
+	}
+}
+
+func readPiece(t Table, id uint64, index int, to []byte) []byte {
+	h, _ := readHeader(t, id)
+	for n := range segments(int(h.lengths[index] - 1)) {
+		to = append(to, t.Value(segmentKey(id, index, n))...)
+	}
+	return to
+}
+
+func join(t Table, id uint64, h header) []byte {
+	whole := make([]byte, 0, h.Bytes)
+	for index := range h.lengths {
+		for n := range segments(int(h.lengths[index] - 1)) {
+			whole = append(whole, t.Value(segmentKey(id, index, n))...)
+		}
+	}
+	return whole
+}
+
+// header is what is known of an open payload.
+type header struct {
+	ID, Org, Suite string
+	Checksum       string
+	Count          int
+	Bytes          int64
+	// Done is the offset of the completing record and one, 0 while pieces are missing.
+	Done int64
+	// lengths are those of the pieces and one, 0 for those that have not come.
+	lengths []int64
+}
+
+func (h *header) complete() bool {
+	for _, length := range h.lengths {
+		if length == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func writeHeader(t Table, id uint64, h header) {
+	var to []byte
+	for _, text := range []string{h.ID, h.Org, h.Suite, h.Checksum} {
+		to = binary.AppendUvarint(to, uint64(len(text)))
+		to = append(to, text...)
+	}
+	to = binary.AppendVarint(binary.AppendVarint(to, h.Bytes), h.Done)
+	to = binary.AppendUvarint(to, uint64(h.Count)) //nolint:gosec // checked when it came
+	for _, length := range h.lengths {
+		to = binary.AppendVarint(to, length)
+	}
+	t.SetValue(id, to)
+}
+
+func readHeader(t Table, id uint64) (h header, known bool) {
+	from := t.Value(id)
+	if from == nil {
+		return h, false
+	}
+	for _, text := range []*string{&h.ID, &h.Org, &h.Suite, &h.Checksum} {
+		length, n := binary.Uvarint(from)
+		*text = string(from[n : n+int(length)]) //nolint:gosec // written here
+		from = from[n+int(length):]             //nolint:gosec // written here
+	}
+	number := func() int64 {
+		value, n := binary.Varint(from)
+		from = from[n:]
+		return value
+	}
+	h.Bytes, h.Done = number(), number()
+	count, n := binary.Uvarint(from)
+	from, h.Count = from[n:], int(count) //nolint:gosec // written here
+	h.lengths = make([]int64, h.Count)
+	for i := range h.lengths {
+		h.lengths[i] = number()
+	}
+	return h, true
+}

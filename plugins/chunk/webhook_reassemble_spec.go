@@ -32,28 +32,7 @@ What cannot be joined leaves as well, piece by piece, with the metadata `+"`chun
 The metadata of a payload is that of its first piece, without what describes pieces.
 
 Metrics: `+"`testengine_reassemble_payloads_total{result}`"+` (joined, timeout, budget, mismatch, checksum, claim_check), `+"`testengine_reassemble_open_payloads`, `testengine_reassemble_open_bytes`"+`.`).
-		Fields(
-			service.NewInputField(rfInput).Description("Where the pieces come from."),
-			service.NewDurationField(rfTimeout).
-				Description("How long after its first piece a payload must be whole.").
-				Default("5m"),
-			service.NewInterpolatedStringField(rfSource).
-				Description("Who sent the payload, for the budget.").
-				Default(`${! @org }/${! @suite }`),
-			service.NewStringField(rfSourceBytes).
-				Description("How many bytes the open payloads of one source may hold. Beyond it the oldest of them is given up.").
-				Default("256MB"),
-			service.NewIntField(rfMaxPieces).
-				Description("The most pieces a payload may have.").
-				Default(100_000).Advanced(),
-			service.NewIntField(rfRemembered).
-				Description("How many payloads that were whole are remembered, to drop pieces that come again.").
-				Default(10_000).Advanced(),
-			service.NewStringField(rfClaimCheck).
-				Description("The cache in which `webhook_chunk` left very large payloads. Empty for none.").
-				Default("").Advanced(),
-			service.NewAutoRetryNacksToggleField(),
-		).
+		Fields(reassembleFields()...).
 		Example("A webhook through Kafka", "The other end of the example of `webhook_chunk`, in bytes mode; what cannot be joined goes to a topic of its own.", `
 input:
   label: deliveries
@@ -81,6 +60,31 @@ output:
           label: payloads
           stdout: {}
 `)
+}
+
+func reassembleFields() []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewInputField(rfInput).Description("Where the pieces come from."),
+		service.NewDurationField(rfTimeout).
+			Description("How long after its first piece a payload must be whole.").
+			Default("5m"),
+		service.NewInterpolatedStringField(rfSource).
+			Description("Who sent the payload, for the budget.").
+			Default(`${! @org }/${! @suite }`),
+		service.NewStringField(rfSourceBytes).
+			Description("How many bytes the open payloads of one source may hold. Beyond it the oldest of them is given up.").
+			Default("256MB"),
+		service.NewIntField(rfMaxPieces).
+			Description("The most pieces a payload may have.").
+			Default(100_000).Advanced(),
+		service.NewIntField(rfRemembered).
+			Description("How many payloads that were whole are remembered, to drop pieces that come again.").
+			Default(10_000).Advanced(),
+		service.NewStringField(rfClaimCheck).
+			Description("The cache in which `webhook_chunk` left very large payloads. Empty for none.").
+			Default("").Advanced(),
+		service.NewAutoRetryNacksToggleField(),
+	}
 }
 
 // reassembleConfig is the configuration without the inner input.

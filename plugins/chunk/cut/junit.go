@@ -1,5 +1,7 @@
 package cut
 
+import "slices"
+
 // JUnit cuts a report between test cases. Around each chunk stand the beginning
 // of the file and the suites that are open there, with their properties, so that
 // every case keeps what it has from its suite.
@@ -79,6 +81,7 @@ func (p *xmlPlanner) pass(tag xmlTag) error {
 		if p.depth--; p.depth == 0 {
 			return p.passed(tag)
 		}
+	case tagNone, tagEmpty:
 	}
 	return nil
 }
@@ -120,8 +123,8 @@ func (p *xmlPlanner) around() (parts [][]byte) {
 }
 
 func (p *xmlPlanner) closing() (parts [][]byte) {
-	for i := len(p.open) - 1; i >= 0; i-- {
-		parts = append(parts, []byte("</"), p.open[i].name, []byte(">"))
+	for _, open := range slices.Backward(p.open) {
+		parts = append(parts, []byte("</"), open.name, []byte(">"))
 	}
 	return parts
 }

@@ -5,6 +5,7 @@ package hold
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -152,7 +153,7 @@ func forget(t Table, id uint64, h header) {
 		if length == 0 {
 			continue
 		}
-		held -= min(held, uint64(length-1)) //nolint:gosec // lengths are not negative
+		held -= min(held, uint64(length-1))
 		for n := range segments(int(length - 1)) {
 			t.Delete(segmentKey(id, index, n))
 		}
@@ -165,7 +166,7 @@ func forget(t Table, id uint64, h header) {
 func keyOf(id string) uint64 { return max(2, testengine.Hash(0, id)) }
 
 func segmentKey(id uint64, index, n int) uint64 {
-	return max(2, testengine.HashUint(testengine.HashUint(id, uint64(index)), uint64(n))) //nolint:gosec // places are not negative
+	return max(2, testengine.HashUint(testengine.HashUint(id, uint64(index)), uint64(n)))
 }
 
 // segments is how many values a piece of that length takes: an empty one takes one.
@@ -208,12 +209,7 @@ type header struct {
 }
 
 func (h *header) complete() bool {
-	for _, length := range h.lengths {
-		if length == 0 {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(h.lengths, 0)
 }
 
 func writeHeader(t Table, id uint64, h header) {
@@ -223,7 +219,7 @@ func writeHeader(t Table, id uint64, h header) {
 		to = append(to, text...)
 	}
 	to = binary.AppendVarint(binary.AppendVarint(to, h.Bytes), h.Done)
-	to = binary.AppendUvarint(to, uint64(h.Count)) //nolint:gosec // checked when it came
+	to = binary.AppendUvarint(to, uint64(h.Count))
 	for _, length := range h.lengths {
 		to = binary.AppendVarint(to, length)
 	}
@@ -237,8 +233,8 @@ func readHeader(t Table, id uint64) (h header, known bool) {
 	}
 	for _, text := range []*string{&h.ID, &h.Org, &h.Suite, &h.Checksum} {
 		length, n := binary.Uvarint(from)
-		*text = string(from[n : n+int(length)]) //nolint:gosec // written here
-		from = from[n+int(length):]             //nolint:gosec // written here
+		*text = string(from[n : n+int(length)])
+		from = from[n+int(length):]
 	}
 	number := func() int64 {
 		value, n := binary.Varint(from)
@@ -247,7 +243,7 @@ func readHeader(t Table, id uint64) (h header, known bool) {
 	}
 	h.Bytes, h.Done = number(), number()
 	count, n := binary.Uvarint(from)
-	from, h.Count = from[n:], int(count) //nolint:gosec // written here
+	from, h.Count = from[n:], int(count)
 	h.lengths = make([]int64, h.Count)
 	for i := range h.lengths {
 		h.lengths[i] = number()

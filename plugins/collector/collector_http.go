@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
 )
 
 const (
@@ -252,36 +254,29 @@ func (i *input) Connect(context.Context) error {
 // batch is made durable by one sync, and answered by one ack.
 func (i *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	// ctx ends when the stream stops; from then on nothing is taken.
-	i.watched.Do(func() { context.AfterFunc(ctx, i.door.stop) })
-	var taken []*delivery
-	select {
-	case first := <-i.door.waiting:
-		taken = append(taken, first)
-	case <-i.door.stopped:
+	i.watched.Do(func() { context.AfterFunc(ctx, i.door.desk.Stop) })
+	size := int64(0)
+	taken, err := i.door.desk.Take(ctx, func(taken []*handoff.Offer[*delivery]) bool {
+		size += int64(len(taken[len(taken)-1].Item.body))
+		return len(taken) < i.door.config.batchUploads && size < i.door.config.batchBytes
+	})
+	if errors.Is(err, handoff.ErrStopped) {
 		return nil, nil, service.ErrEndOfInput
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
 	}
-	size := int64(len(taken[0].body))
-more:
-	for len(taken) < i.door.config.batchUploads && size < i.door.config.batchBytes {
-		select {
-		case next := <-i.door.waiting:
-			taken = append(taken, next)
-			size += int64(len(next.body))
-		default:
-			break more
-		}
+	if err != nil {
+		return nil, nil, err
 	}
 	batch := make(service.MessageBatch, len(taken))
-	for n, d := range taken {
-		batch[n] = d.message
+	for n, offer := range taken {
+		batch[n] = offer.Item.message
 	}
 	var once sync.Once
 	return batch, func(_ context.Context, err error) error {
 		once.Do(func() {
-			for _, d := range taken {
-				d.answer(err)
+			for _, offer := range taken {
+				// From now on nobody reads the body.
+				offer.Item.store.put(offer.Item.body)
+				offer.Acknowledge(err)
 			}
 		})
 		return nil
@@ -290,7 +285,7 @@ more:
 
 // Close answers what is still waiting. The stream has sent its last ack.
 func (i *input) Close(ctx context.Context) error {
-	i.door.close()
+	i.door.desk.Close()
 	i.started.Do(func() { close(i.done) })
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

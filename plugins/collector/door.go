@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -33,14 +33,10 @@ type door struct {
 	buffers  *buffers // nil unless bodies are used again
 	inFlight *fair.Share
 	gate     *gate
-	// waiting has no room of its own: whoever could send has been taken by ReadBatch.
-	waiting chan *delivery
+	desk     *handoff.Desk[*delivery]
 
-	connected           atomic.Bool
-	complained          atomic.Int64 // unix seconds
-	stopOnce, closeOnce sync.Once
-	stopped             chan struct{} // nothing is taken any more
-	closed              chan struct{} // no ack will come any more
+	connected  atomic.Bool
+	complained atomic.Int64 // unix seconds
 }
 
 // delivery is one message on its way into the stream.
@@ -49,13 +45,6 @@ type delivery struct {
 	// body is given back to store with the answer, unless store is nil.
 	body  []byte
 	store *buffers
-	done  chan error
-}
-
-// answer is called once, by the stream's ack: from then on nobody reads the body.
-func (d *delivery) answer(err error) {
-	d.store.put(d.body)
-	d.done <- err
 }
 
 func newDoor(config doorConfig, res *service.Resources) *door {
@@ -64,9 +53,7 @@ func newDoor(config doorConfig, res *service.Resources) *door {
 		now:      time.Now,
 		log:      res.Logger(),
 		inFlight: fair.New(func() int64 { return config.inFlightBytes }),
-		waiting:  make(chan *delivery),
-		stopped:  make(chan struct{}),
-		closed:   make(chan struct{}),
+		desk:     handoff.New[*delivery](),
 	}
 	if config.reuseBodies {
 		d.buffers = new(buffers)
@@ -82,19 +69,10 @@ func newDoor(config doorConfig, res *service.Resources) *door {
 	return d
 }
 
-// stop refuses what has not been taken yet.
-func (d *door) stop() { d.stopOnce.Do(func() { close(d.stopped) }) }
-
-// close answers what still waits for an ack.
-func (d *door) close() {
-	d.stop()
-	d.closeOnce.Do(func() { close(d.closed) })
-}
-
 // ready is the door's check for /ready.
 func (d *door) ready() error {
 	select {
-	case <-d.stopped:
+	case <-d.desk.Stopped():
 		return errors.New("the front door is shutting down")
 	default:
 	}
@@ -190,7 +168,7 @@ func (d *door) work(who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Acc
 
 func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]byte, error) {
 	select {
-	case <-d.stopped:
+	case <-d.desk.Stopped():
 		return nil, overloaded("the server is shutting down", d.config.retryAfter)
 	default:
 	}
@@ -225,33 +203,19 @@ func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body 
 // deliver hands a message to ReadBatch and waits for its ack. An upload that was
 // not taken is stored nowhere; one whose ack does not come may have been.
 func (d *door) deliver(m *service.Message, body []byte) error {
-	patience := time.NewTimer(d.config.answerTimeout)
-	defer patience.Stop()
-	handed := &delivery{message: m, body: body, store: d.buffers, done: make(chan error, 1)}
-	select {
-	case d.waiting <- handed:
-	case <-d.stopped:
+	ctx, cancel := context.WithTimeout(context.Background(), d.config.answerTimeout)
+	defer cancel()
+	err := d.desk.Offer(ctx, &delivery{message: m, body: body, store: d.buffers})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, handoff.ErrStopped):
 		return overloaded("the server is shutting down", d.config.retryAfter)
-	case <-patience.C:
+	case errors.Is(err, handoff.ErrNotTaken):
 		return overloaded("the log is behind", d.config.retryAfter)
 	}
-	var err error
-	select {
-	case err = <-handed.done:
-	case <-d.closed:
-		err = context.Canceled
-		select {
-		case err = <-handed.done:
-		default:
-		}
-	case <-patience.C:
-		err = context.DeadlineExceeded
-	}
-	if err != nil {
-		d.complain(err)
-		return notStored(d.config.retryAfter)
-	}
-	return nil
+	d.complain(err)
+	return notStored(d.config.retryAfter)
 }
 
 // complain says at most once a second why uploads are sent back: a full disk

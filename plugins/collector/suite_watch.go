@@ -58,7 +58,7 @@ func (w *suiteWatch) follow() {
 	sent := w.sendChanges()
 	for {
 		select {
-		case <-w.door.stopped:
+		case <-w.door.desk.Stopped():
 			return
 		case <-every.C:
 		}

@@ -51,6 +51,8 @@ func stateCommand() *ucli.Command {
 					&ucli.IntFlag{Name: "partition", Value: -1, Usage: "Only this partition."},
 				},
 			},
+			compareCommand(),
+			handoverCommand(),
 		},
 	}
 }

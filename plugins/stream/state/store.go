@@ -51,6 +51,9 @@ func Open(d disk.Disk, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the state: %w", err)
 	}
+	if err := errHandedOver(d, o.Dir); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	s.lock = lock
 	return s, nil
 }

@@ -231,3 +231,37 @@ func TestAPartitionThatMovesThroughCrashesIsTheFoldOfTheLog(t *testing.T) {
 		require.Positive(t, committed)
 	}
 }
+
+func TestAResetCountsForAllNodes(t *testing.T) {
+	shared, first, c := uploaded(t, 5)
+	require.NoError(t, first.Close(t.Context()))
+	_, err := state.Reset(first.disk, "state", -1, 20)
+	require.NoError(t, err)
+	first = openNode(t, "first", first.disk, shared, c)
+	next, err := first.Restore(t.Context(), testLog, 0, 0, 50)
+	require.NoError(t, err)
+	require.EqualValues(t, 20, next, "the snapshots of before the reset count no more")
+	first.table, err = first.Table(t.Context(), "b", 0, "v1")
+	require.NoError(t, err)
+	first.acked = 20
+	require.NoError(t, first.work(30))
+	require.NoError(t, first.Snapshot(t.Context()))
+	require.NoError(t, first.Upload(t.Context()))
+
+	for name, own := range map[string]*crashdisk.Disk{"a new node": crashdisk.New(7), "a node with files of before": olderNode(t)} {
+		n := openNode(t, "n", own, shared, c)
+		next, err := n.Restore(t.Context(), testLog, 0, 0, 45)
+		require.NoError(t, err)
+		require.EqualValues(t, 30, next, name)
+	}
+}
+
+// olderNode is the disk of a node that has done fifty records.
+func olderNode(t *testing.T) *crashdisk.Disk {
+	t.Helper()
+	n := openNode(t, "older", crashdisk.New(9), crashdisk.New(10), &clock{now: time.Unix(1_800_000_000, 0)})
+	n.restore(t, 0, 0)
+	require.NoError(t, n.work(45))
+	require.NoError(t, n.Close(t.Context()))
+	return n.disk
+}

@@ -91,26 +91,42 @@ func nextChange(b []byte) (c change, rest []byte, err error) {
 	return c, nil, errChange
 }
 
+// warmAhead is how many changes are looked at before they are applied, so that
+// the cache misses of their entries overlap.
+const warmAhead = 40
+
 // apply brings the changes of a frame into the table.
 func (t *Table) apply(changes []byte) error {
+	var ahead [warmAhead]change
+	var keys [warmAhead]uint64
 	for len(changes) > 0 {
-		c, rest, err := nextChange(changes)
-		if err != nil {
-			return err
+		n := 0
+		for ; n < warmAhead && len(changes) > 0; n++ {
+			c, rest, err := nextChange(changes)
+			if err != nil {
+				return err
+			}
+			ahead[n], keys[n], changes = c, c.key, rest
 		}
-		switch c.op {
-		case opCell:
-			t.putCell(c.key, c.number)
-		case opValue:
-			t.putValue(c.key, c.value)
-		case opDelete:
-			t.remove(c.key)
-		case opTimer:
-			t.timers.set(c.key, int64(c.number))
-		case opCancel:
-			t.timers.cancel(c.key)
+		t.Warm(keys[:n])
+		for _, c := range ahead[:n] {
+			t.put(c)
 		}
-		changes = rest
 	}
 	return nil
+}
+
+func (t *Table) put(c change) {
+	switch c.op {
+	case opCell:
+		t.putCell(c.key, c.number)
+	case opValue:
+		t.putValue(c.key, c.value)
+	case opDelete:
+		t.remove(c.key)
+	case opTimer:
+		t.timers.set(c.key, int64(c.number))
+	case opCancel:
+		t.timers.cancel(c.key)
+	}
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
@@ -161,7 +162,10 @@ func BenchmarkCheckpoint(b *testing.B) {
 			table := s.partitions[0].tables[0]
 			ticker := time.NewTicker(test.every)
 			defer ticker.Stop()
-			go s.Run(b.Context(), ticker.C)
+			ctx, cancel := context.WithCancel(b.Context())
+			ran := make(chan struct{})
+			go func() { s.Run(ctx, ticker.C); close(ran) }()
+			defer func() { cancel(); <-ran }()
 			random, before := rand.New(rand.NewPCG(3, 3)), processorTime(b)
 			for b.Loop() {
 				oneRecord(b, s, table, random, next)

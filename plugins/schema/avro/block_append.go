@@ -37,7 +37,8 @@ func appendFacts(to []byte, u *testengine.Upload) []byte {
 	}
 	to = appendTags(to, u.Env)
 	to = appendTags(to, u.Tags)
-	return appendText(to, string(u.Extra))
+	to = appendText(to, string(u.Extra))
+	return appendInt(to, u.Part)
 }
 
 // appendExecutions writes the lists of scopes and files, then the executions.

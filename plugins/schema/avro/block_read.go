@@ -52,6 +52,7 @@ func (r *reader) blockHead(b *testengine.Block) {
 	u.Env = r.tags()
 	u.Tags = r.tags()
 	u.Extra = testengine.RawJSON(r.str())
+	u.Part = r.int()
 }
 
 func (r *reader) executions(b *testengine.Block) {

@@ -78,7 +78,7 @@ func (r random) facts() *testengine.Upload {
 		RunKey: r.text(), RunKeyMissing: r.truth(), RunID: r.text(), Branch: r.text(), CommitSHA: r.text(), CI: r.text(), URL: r.text(),
 		Number: r.text(), JobID: r.text(), Message: r.text(), Collector: r.text(), CollectorVersion: r.text(), TestRunner: r.text(),
 		LanguageVersion: r.text(), LocationPrefix: r.text(), NamePrefix: r.text(), NameSuffix: r.text(),
-		Env: r.tags(), Tags: r.tags(), Extra: r.json(),
+		Env: r.tags(), Tags: r.tags(), Extra: r.json(), Part: r.number(),
 	}
 }
 

@@ -105,7 +105,7 @@ func genericBlock(b *testengine.Block) any {
 			"job_id": u.JobID, "message": u.Message, "collector": u.Collector, "collector_version": u.CollectorVersion,
 			"test_runner": u.TestRunner, "language_version": u.LanguageVersion, "location_prefix": u.LocationPrefix,
 			"execution_name_prefix": u.NamePrefix, "execution_name_suffix": u.NameSuffix, "env": genericTags(u.Env),
-			"tags": genericTags(u.Tags), "extra": string(u.Extra),
+			"tags": genericTags(u.Tags), "extra": string(u.Extra), "part": int64(u.Part),
 		},
 		"scopes": genericTexts(texts.scopes.texts), "files": genericTexts(texts.files.texts), "executions": executions,
 		"annotations": genericAnnotations(b.Annotations),

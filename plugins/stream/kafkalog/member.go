@@ -183,6 +183,9 @@ func (s *Source) rewindLanes(client *kgo.Client, committed map[string]map[int32]
 		if !ok {
 			return nil, s.errNoCommit(l.Topic, l.Partition)
 		}
+		if err := s.checkNote(l, c); err != nil {
+			return nil, err
+		}
 		s.buffered -= l.drop()
 		l.polled = c.at
 		if seek[l.Topic] == nil {

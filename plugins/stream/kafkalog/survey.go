@@ -105,6 +105,7 @@ type commit struct {
 	at    int64
 	epoch int32
 	note  note
+	err   error // a transaction may still move it: ask again
 }
 
 // stable reads c of every partition of the log, and fails while a transaction
@@ -126,16 +127,13 @@ func (s *Source) committed(ctx context.Context) (map[string]map[int32]commit, er
 	committed := make(map[string]map[int32]commit)
 	for topic, partitions := range found {
 		for partition, c := range partitions {
-			if c.Err != nil {
-				return nil, fmt.Errorf("topic %s partition %d: %w", topic, partition, c.Err)
-			}
-			if c.At < 0 {
+			if c.Err == nil && c.At < 0 {
 				continue
 			}
 			if committed[topic] == nil {
 				committed[topic] = make(map[int32]commit)
 			}
-			committed[topic][partition] = commit{at: c.At, epoch: c.LeaderEpoch, note: decodeNote(c.Metadata)}
+			committed[topic][partition] = commit{at: c.At, epoch: c.LeaderEpoch, note: decodeNote(c.Metadata), err: c.Err}
 		}
 	}
 	return committed, nil
@@ -143,6 +141,9 @@ func (s *Source) committed(ctx context.Context) (map[string]map[int32]commit, er
 
 // checkNote refuses an offset that was committed for another topic of that name.
 func (s *Source) checkNote(l *lane, c commit) error {
+	if c.err != nil {
+		return fmt.Errorf("reading the committed offset of %s: %w", l.Lane, c.err)
+	}
 	if c.note.Log != "" && c.note.Log != s.topicID(l.Topic) {
 		return refuse("topic %s was made anew: group %s has committed offset %d for its predecessor %s, and the topic is %s now; "+
 			"give the group another name or commit where it is to begin", l.Topic, s.options.Group, c.at, c.note.Log, s.topicID(l.Topic))

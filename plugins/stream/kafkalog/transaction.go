@@ -158,7 +158,7 @@ func (s *Source) asRefusal(err error) error {
 	case err == nil || errors.Is(err, ErrRefused):
 		return err
 	case fenced(err):
-		return refuse("another process has taken the place of instance %q in group %s, so this one ends: %v", s.options.InstanceID, s.options.Group, err)
+		return refuse("another process has taken the place of instance %q in group %s, or the brokers gave its transaction up while it stood still, so this one ends: %v", s.options.InstanceID, s.options.Group, err)
 	case forbidden(err):
 		return refuse("the brokers deny group %s a right that it needs: %v", s.options.Group, err)
 	}

@@ -171,7 +171,7 @@ func (s *store) addToUpload(ctx context.Context, up *rows.Upload) error {
 func uploadRow(up *rows.Upload) []value {
 	f := &up.Facts
 	row := []value{
-		up.Number, text(f.ID), up.Suite, text(up.Position.LogID), int32(up.Position.Partition), up.Position.Offset,
+		up.Number, text(f.ID), up.Suite, text(up.Named.LogID), int32(up.Named.Partition), up.Named.Offset,
 		moment(f.Time * 1000), moment(f.ReceivedAt * 1000), text(f.Format), up.Run, text(f.RunID), text(f.RunKey), f.RunKeyMissing,
 		text(f.Branch), text(f.CommitSHA), text(f.CI), text(f.URL), text(f.Number), text(f.JobID), text(f.Message),
 		text(f.Collector), text(f.CollectorVersion), text(f.TestRunner), text(f.LanguageVersion), tagMap(up.Tags),

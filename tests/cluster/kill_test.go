@@ -111,6 +111,10 @@ func storeHolds(t *testing.T, path string, should *oracle) {
 	}
 	require.NoError(t, rows.Err())
 	require.Equal(t, should.executions, executions)
+	var foreign int
+	row := db.QueryRowContext(t.Context(), "SELECT count(*) FROM executions WHERE NOT starts_with(execution, ?)", should.logID+"/")
+	require.NoError(t, row.Scan(&foreign))
+	require.Zero(t, foreign, "executions that are not named after their place in the topic uploads")
 	rows, err = db.QueryContext(t.Context(), "SELECT id FROM verdicts")
 	require.NoError(t, err)
 	for rows.Next() {

@@ -46,6 +46,7 @@ func (w written) add(topic string, partition int32, value []byte) {
 // oracle says what must be in the topics: one process, nothing killed, no state
 // before, reads what was committed as read of the topic and does the same work.
 type oracle struct {
+	logID      string
 	written    written
 	executions map[string]int // by upload id
 	verdicts   map[string]bool
@@ -55,7 +56,7 @@ type oracle struct {
 // ask replays the records below the group's committed offsets.
 func ask(t *testing.T, kafka *harness.Kafka, logID string) *oracle {
 	t.Helper()
-	o := &oracle{written: written{}, executions: map[string]int{}, verdicts: map[string]bool{}}
+	o := &oracle{logID: logID, written: written{}, executions: map[string]int{}, verdicts: map[string]bool{}}
 	committed, records := committedOffsets(t, kafka, "detect_flaky", "uploads"), make(chan *kgo.Record, 64)
 	go func() {
 		defer close(records)

@@ -37,6 +37,7 @@ func (b *Builder) blockUpload(o Origin, block *testengine.Block) (*Upload, bool)
 
 func (b *Builder) newUpload(o Origin, block *testengine.Block) *Upload {
 	up := b.addUpload(o, block.Upload)
+	up.named(block.Position)
 	up.Tags = uploadTags(block)
 	return up
 }
@@ -48,7 +49,7 @@ func (b *Builder) addUpload(o Origin, facts *testengine.Upload) *Upload {
 	}
 	suite := b.names.suite(facts.Org, facts.Suite, facts.DefaultBranch, facts.Time*microsPerMilli)
 	up := &Upload{
-		Number: b.names.nextUpload, Suite: suite.number, Position: position, Facts: *facts, Run: runNumber(facts.RunID),
+		Number: b.names.nextUpload, Suite: suite.number, Position: position, Named: position, Facts: *facts, Run: runNumber(facts.RunID),
 	}
 	b.names.nextUpload++
 	b.Uploads = append(b.Uploads, up)
@@ -72,8 +73,17 @@ func (b *Builder) reportUpload(o Origin, mark Mark, report *testengine.UploadRep
 		up = b.storedUpload(o, mark, factsOf(report))
 	default:
 		up = b.addUpload(o, factsOf(report))
+		up.named(report.Position)
 	}
 	up.Report = report
+}
+
+// named takes the place that a block or a report brings along. Those of a stream
+// without a log have none.
+func (up *Upload) named(at testengine.Position) {
+	if at.LogID != "" {
+		up.Named = at
+	}
 }
 
 // firstPart is the first upload of the record, when it is in this transaction.

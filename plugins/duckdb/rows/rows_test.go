@@ -111,6 +111,19 @@ func TestUploadsOfOneDeliveryAreRowsOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestExecutionsKeepTheirNamesOnTheWayThroughATopic(t *testing.T) {
+	b := NewBuilder(NewNames(10), Marks{})
+	b.Begin()
+	through := Origin{Position: testengine.Position{LogID: "executions", Partition: 5, Offset: 90}, Logged: true, Time: 1000}
+	b.Block(through, block(3, 0, nil))
+	through.Offset++
+	b.Report(through, &testengine.UploadReport{Position: at(4).Position, Org: "o", Suite: "s"})
+	require.Equal(t, at(3).Position, b.Uploads[0].Named)
+	require.Equal(t, at(4).Position, b.Uploads[1].Named)
+	require.Equal(t, int64(92), b.Marks().Of[5].Next, "the watermark is the topic's")
+	require.Equal(t, "executions", b.Marks().LogID)
+}
+
 func TestWithoutCommitTheMarkStays(t *testing.T) {
 	b := NewBuilder(NewNames(10), Marks{})
 	for range 2 {

@@ -57,9 +57,12 @@ type Upload struct {
 	Stored   bool
 	Suite    uint32
 	Position testengine.Position // Offset -1 without a log
-	Facts    testengine.Upload
-	Run      uint64
-	Tags     []testengine.Tag
+	// Named is the place in the log after which executions are named for ever. It
+	// is another than Position when blocks came through a topic of their own.
+	Named testengine.Position
+	Facts testengine.Upload
+	Run   uint64
+	Tags  []testengine.Tag
 	// Counts are executions by result.
 	Counts [5]uint32
 	Report *testengine.UploadReport // nil until it came

@@ -32,6 +32,7 @@ type Engine struct {
 	variants   variants
 	writer     wire.Writer
 	events     []Event
+	keys       [warmed]uint64
 
 	// Of the block being read.
 	suite *suite
@@ -208,6 +209,9 @@ func (e *Engine) Block(b *testengine.Block) {
 	e.host = hostOf(e.suite.settings, u.Tags)
 	var decisive, failures uint32
 	for i := range b.Executions {
+		if i%warmed == 0 {
+			e.warm(b.Executions[i:min(i+warmed, len(b.Executions))])
+		}
 		x := &b.Executions[i]
 		e.run.counts[x.Result]++
 		if x.SuiteError || !x.Result.Decisive() {
@@ -215,7 +219,7 @@ func (e *Engine) Block(b *testengine.Block) {
 		}
 		decisive++
 		if x.Result == testengine.ResultPassed && x.FailureReason == "" {
-			e.passed(x)
+			e.passed(e.keys[i%warmed], x)
 			continue
 		}
 		if e.failed(i, x) {
@@ -224,6 +228,18 @@ func (e *Engine) Block(b *testengine.Block) {
 	}
 	e.run.dirty = true
 	e.countHost(e.suite, e.host, decisive, failures)
+}
+
+// warmed is how many executions' entries are fetched at once: their waits for
+// memory overlap then.
+const warmed = 40
+
+// warm works out the keys of the next executions and brings their entries near.
+func (e *Engine) warm(list []testengine.Execution) {
+	for i := range list {
+		e.keys[i] = testengine.HashUint(e.variants.of(&list[i]), list[i].TestID)
+	}
+	e.state.Warm(e.keys[:len(list)])
 }
 
 // hostOf names where an upload or execution ran, 0 when nobody says.
@@ -260,8 +276,7 @@ func fileBits(file string) uint16 {
 }
 
 // passed is the hot path: a test that passed and, nearly always, never failed.
-func (e *Engine) passed(x *testengine.Execution) {
-	key := testengine.HashUint(e.variants.of(x), x.TestID)
+func (e *Engine) passed(key uint64, x *testengine.Execution) {
 	packed, ok := e.state.Cell(key)
 	if !ok {
 		e.passedSlowly(key, x)

@@ -5,6 +5,8 @@ import "github.com/connect-testengine/connect-testengine/plugins/testengine"
 // State is the processor's table in one lane, as package state has it: cells
 // and values by 64-bit key, timers by id.
 type State interface {
+	// Warm brings the entries of keys near that are about to be looked up.
+	Warm(keys []uint64)
 	Cell(key uint64) (cell uint64, ok bool)
 	SetCell(key, cell uint64)
 	Value(key uint64) []byte

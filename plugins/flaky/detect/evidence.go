@@ -55,9 +55,10 @@ func (r *record) addPiece(kind, crowd uint8, known bool, at int64) {
 	case r.waits:
 		r.again = min(r.again+1, 7)
 		r.crowd = max(r.crowd, crowd)
+		r.kind = max(r.kind, kind)
 	case r.had && old < episode:
 		r.again = min(r.again+1, 7)
-		if r.again <= maxAgain {
+		if r.again <= maxAgain && max(r.kind, kind) != pieceOutage {
 			r.gain(weights.again[crowd])
 		}
 	default:
@@ -76,9 +77,13 @@ func (r *record) fresh() float32 {
 	return weights.fresh[r.kind][r.crowd] + r.more(&weights.freshAgain) + r.circumstances()
 }
 
-// more is what the further pieces of the episode add. The conversion keeps
+// more is what the further pieces of the episode add; at the end of an outage
+// or a break many commits pass again, for one cause. The conversion keeps
 // processors that can fuse a product and a sum from rounding otherwise.
 func (r *record) more(each *[crowdSizes]float32) float32 {
+	if r.kind == pieceOutage {
+		return 0
+	}
 	return float32(float32(min(r.again, maxAgain)) * each[r.crowd])
 }
 

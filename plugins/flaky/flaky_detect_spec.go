@@ -139,7 +139,7 @@ func retryField() *service.ConfigField {
 		service.NewDurationField(fieldQuick).Default("30m").
 			Description("A pass later than this after the failure is weak evidence: code or world may have moved."),
 		service.NewDurationField(fieldWait).Default("1h").
-			Description("How long a single piece of evidence must stand alone, nothing else failing near it, until it is believed. 0s never believes a single piece."))
+			Description("How long evidence waits, so that what fails near it is known, before and after, until it counts in full. Three hours of evidence are one episode: they may have one cause."))
 }
 
 func filterField(d detect.ThreeStateFilter) *service.ConfigField {

@@ -68,8 +68,8 @@ type PassedOnRetry struct {
 	Monitor
 	// Quick is the longest time between failure and pass of a retry.
 	Quick int64 `json:"quick_ms"`
-	// Wait is how long a single piece of evidence must stand alone, nothing else
-	// failing near it, before it is believed. 0: a single piece is never enough.
+	// Wait is how long evidence waits before it counts in full, so that what fails
+	// near it is known, before and after.
 	Wait int64 `json:"wait_ms"`
 }
 

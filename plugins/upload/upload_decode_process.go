@@ -182,7 +182,7 @@ func uploadKey(upload bool, id string, chunk *testengine.Chunk) uint64 {
 	}
 	key := testengine.Hash(0, id)
 	if chunk != nil {
-		key = testengine.HashUint(key, uint64(chunk.Index)+1) //nolint:gosec // an index is not negative
+		key = testengine.HashUint(key, uint64(chunk.Index)+1)
 	}
 	return max(1, key)
 }

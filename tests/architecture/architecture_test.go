@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -140,4 +142,21 @@ func TestNobodyPhonesHome(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(out), "connect/v4/internal/telemetry",
 		"a custom build never reaches Connect's telemetry; it must stay unlinked")
+}
+
+// TestTheArchitectureNamesTestsThatExist keeps the tables of guards true.
+func TestTheArchitectureNamesTestsThatExist(t *testing.T) {
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	require.NoError(t, err)
+	names := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1)
+	require.Greater(t, len(names), 50)
+	out, err := exec.CommandContext(t.Context(), "git", "-C", "../..", "grep", "-hoE", "^func Test[A-Za-z0-9]+", "--", "*_test.go").Output()
+	require.NoError(t, err)
+	there := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		there[strings.TrimPrefix(strings.TrimSpace(line), "func ")] = true
+	}
+	for _, name := range names {
+		require.True(t, there[name[1]], "ARCHITECTURE.md names %s, which is no test", name[1])
+	}
 }

@@ -57,7 +57,7 @@ func (f *fleet) start(n int) {
 		Env: []string{"TESTENGINE_BROKERS=" + f.proxy.Addresses},
 		Set: []string{
 			"kafka_transaction.0.client_id=" + clientID(n),
-			"pipeline.processors.1.flaky_detect.run_idle=" + runIdle,
+			"pipeline.processors.2.flaky_detect.run_idle=" + runIdle,
 		},
 	})
 }

@@ -120,7 +120,7 @@ const (
 )
 
 // rawBodies makes detect_flaky read what Flink reads.
-var rawBodies = []string{"input.kafka_stateful.format=raw", "pipeline.processors.1.flaky_detect.run_idle=1s"}
+var rawBodies = []string{"input.kafka_stateful.format=raw", "pipeline.processors.2.flaky_detect.run_idle=1s"}
 
 // BenchmarkBesideFlink is the same job by Flink in two ways and by ours, one
 // after the other, so often (TESTENGINE_PEERS_ROUNDS, 3), over so many runs of

@@ -13,8 +13,9 @@ import (
 const uploadsSelect = `SELECT
 	u.log_id, u.partition_number, u.record_offset, u.id, s.org, s.suite, u.run_id, u.run_key, u.format, u.collector, u.branch, u.commit_sha,
 	epoch_ms(u.received_at), epoch_ms(u.time), u.bytes, u.received, u.accepted, u.rejected, u.without_result, u.suite_errors,
-	coalesce(u.problems, ''), coalesce(u.problem_counts, ''), coalesce(c.n, 0)
+	coalesce(u.problems, ''), coalesce(u.problem_counts, ''), coalesce(c.n, 0), f.chunk_count, f.collector_version
 FROM deliveries u
+JOIN uploads f ON f.number = u.number
 JOIN suites s ON s.number = u.suite
 LEFT JOIN (SELECT suite, id, count(*) AS n FROM deliveries WHERE duplicate GROUP BY suite, id) c ON c.suite = u.suite AND c.id = u.id
 WHERE u.reported AND NOT u.duplicate AND `
@@ -25,7 +26,7 @@ func (r reader) uploads(conditions, rest string, args []any) (list []query.Uploa
 	err = r.each(uploadsSelect+conditions+"\nORDER BY u.number DESC"+rest, args, []any{
 		&u.LogID, &u.Partition, &u.Offset, &u.UploadID, &u.Org, &u.Suite, &u.RunID, &u.RunKey, &u.Format, &u.Collector, &u.Branch, &u.CommitSHA,
 		&u.ReceivedAt, &u.Time, &u.Bytes, &u.Received, &u.Accepted, &u.Rejected, &u.WithoutResult, &u.SuiteErrors,
-		&problems, &counts, &u.Duplicates,
+		&problems, &counts, &u.Duplicates, &u.Chunks, &u.CollectorVersion,
 	}, func() error {
 		u.Problems, u.ProblemCounts = nil, nil
 		if err := readProblems(&u, problems, counts); err != nil {

@@ -20,6 +20,7 @@ func Run(t *testing.T, w *World, engine query.Store) {
 	t.Run("lists of tests equal the plain reading", func(t *testing.T) { testsAgree(t, w, engine) })
 	t.Run("one test's page equals the plain reading", func(t *testing.T) { historiesAgree(t, w, engine) })
 	t.Run("runs and uploads equal the plain reading", func(t *testing.T) { runsAgree(t, w, engine) })
+	t.Run("the health of uploads equals the plain reading", func(t *testing.T) { uploadHealthAgrees(t, w, engine) })
 	t.Run("verdicts come in log order", func(t *testing.T) { verdictsAgree(t, w, engine) })
 	t.Run("suites, health and tags equal the plain reading", func(t *testing.T) { restAgrees(t, w, engine) })
 	t.Run("what is unknown is empty or not found", func(t *testing.T) { unknownIsEmpty(t, engine) })
@@ -354,4 +355,7 @@ func unknownIsEmpty(t *testing.T, engine query.Store) {
 	require.ErrorIs(t, err, query.ErrNotFound)
 	_, err = engine.Upload(t.Context(), nobody, "up_1")
 	require.ErrorIs(t, err, query.ErrNotFound)
+	health, err := engine.UploadHealth(t.Context(), query.UploadHealthQuery{SuiteKey: nobody})
+	require.NoError(t, err)
+	require.Equal(t, query.UploadHealth{}, health)
 }

@@ -70,7 +70,7 @@ func NewWorld(seed uint64) *World {
 		w.addTests(key)
 	}
 	for i := range uploads {
-		w.upload(int64(i), startAt+int64(i)*stepMillis+w.rng.Int64N(stepMillis))
+		w.upload(2*int64(i), startAt+int64(i)*stepMillis+w.rng.Int64N(stepMillis))
 	}
 	w.finish()
 	return w
@@ -96,26 +96,34 @@ func (w *World) upload(offset, at int64) {
 	up := &testengine.Upload{
 		ID: fmt.Sprintf("up_%d", offset), Org: key.Org, Suite: key.Suite, DefaultBranch: "main", Format: "json", ReceivedAt: at, Time: at,
 		RunKey: run.Key, RunID: run.ID, Branch: run.Branch, CommitSHA: run.CommitSHA, URL: run.URL, Number: run.Number, Message: run.Message, CI: run.CI,
-		Collector: "ruby", Tags: []testengine.Tag{{Key: "host.type", Value: pick(w, []string{"c7g", "m6i", "c7g.large"})}, {Key: "build.id", Value: run.Key}},
+		Collector: "ruby", CollectorVersion: pick(w, []string{"2.9.0", "2.10.0", ""}), Tags: []testengine.Tag{{Key: "host.type", Value: pick(w, []string{"c7g", "m6i", "c7g.large"})}, {Key: "build.id", Value: run.Key}},
 	}
-	record := Record{Position: testengine.Position{LogID: "log_world", Partition: int(offset % 2), Offset: offset}}
+	record := Record{Position: testengine.Position{LogID: "log_world", Partition: int(offset / 2 % 2), Offset: offset}}
 	core := []testengine.Tag{{Key: "cloud.region", Value: pick(w, []string{"eu", "us"})}, {Key: "host.type", Value: "core tags lose"}}
 	u := query.Upload{UploadReport: testengine.UploadReport{
 		Position: record.Position, UploadID: up.ID, Org: key.Org, Suite: key.Suite, RunID: run.ID, RunKey: run.Key, Format: "json",
 		Collector: "ruby", Branch: run.Branch, CommitSHA: run.CommitSHA, ReceivedAt: at, Time: at, Bytes: 1000 + int(offset),
-	}}
+	}, Chunks: 1}
 	n := w.rng.IntN(executionsMost)
 	var all []testengine.Execution
 	for i := range n {
 		if w.rng.IntN(15) == 0 {
 			u.Rejected++
 			u.Problems = append(u.Problems, testengine.Problem{Index: i, Field: "name", Reason: "it is missing", Snippet: `{"a":"'"}`})
-			u.ProblemCounts = map[string]int{"name: it is missing": u.Rejected}
+			u.ProblemCounts = map[string]int{"name: it is missing": u.Rejected, fmt.Sprintf("body: the text is broken at byte %d: it's \"odd\"", i): 1}
 			continue
 		}
 		all = append(all, w.execution(i, pick(w, w.tests[key])))
 	}
-	u.Received, u.Accepted = n, len(all)
+	u.Received, u.Accepted, u.SuiteErrors = n, len(all), w.rng.IntN(3)
+	for i := range all {
+		if all[i].Result == testengine.ResultUnknown {
+			u.WithoutResult++
+		}
+	}
+	if len(all) > 0 { // the version is known from blocks
+		u.CollectorVersion = up.CollectorVersion
+	}
 	for first := 0; first < len(all); first += blockSize {
 		record.Blocks = append(record.Blocks, w.block(record.Position, first, up, core, all[first:min(first+blockSize, len(all))], run))
 	}
@@ -124,9 +132,22 @@ func (w *World) upload(offset, at int64) {
 	report := u.UploadReport
 	record.Report = &report
 	w.LastAt = at
-	w.Plain.UploadList = append(w.Plain.UploadList, u)
 	w.event(&record, key, at)
 	w.Records = append(w.Records, record)
+	if w.rng.IntN(6) == 0 {
+		u.Duplicates = 1
+		w.again(record, report)
+	}
+	w.Plain.UploadList = append(w.Plain.UploadList, u)
+}
+
+// again delivers the same body once more.
+func (w *World) again(record Record, report testengine.UploadReport) {
+	record.Offset++
+	w.Records = append(w.Records, Record{Position: record.Position, Report: &testengine.UploadReport{
+		Position: record.Position, UploadID: report.UploadID, Org: report.Org, Suite: report.Suite,
+		ReceivedAt: report.ReceivedAt + 1, Time: report.Time, Bytes: report.Bytes, Duplicate: true,
+	}})
 }
 
 func (w *World) run(key query.SuiteKey, at int64) *query.Run {

@@ -214,6 +214,10 @@ func (t RunTest) Passed() bool {
 type Upload struct {
 	testengine.UploadReport
 	Duplicates int
+	// Chunks is in how many records the upload came.
+	Chunks int
+	// CollectorVersion is "" when it was not sent.
+	CollectorVersion string
 }
 
 // Health is what the store holds and how far it is.

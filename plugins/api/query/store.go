@@ -54,6 +54,9 @@ type Store interface {
 	// Upload returns one upload's report, or ErrNotFound (also when it is not processed yet).
 	Upload(ctx context.Context, suite SuiteKey, id string) (Upload, error)
 
+	// UploadHealth says how the uploads of a suite fared, by hour, problem and collector.
+	UploadHealth(ctx context.Context, q UploadHealthQuery) (UploadHealth, error)
+
 	// Slice computes measures over groups of executions.
 	Slice(ctx context.Context, s Slice) (Table, error)
 	// TagKeys lists the keys of tags (without BuiltinKeys), the most used first.

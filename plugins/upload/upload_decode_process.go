@@ -43,7 +43,7 @@ func (d *decoder) Process(ctx context.Context, m *service.Message) (service.Mess
 	}
 	switch {
 	case duplicate:
-		d.counters.uploads.Incr(1, "duplicate")
+		d.counters.duplicate(chunk)
 		return service.MessageBatch{reportMessage(m, duplicateReport(facts, chunk))}, nil
 	case !upload:
 		return service.MessageBatch{m}, nil

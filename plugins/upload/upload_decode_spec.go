@@ -87,5 +87,7 @@ Decoded texts share the memory of the message they came from: it must not be wri
 
 - ` + "`testengine_decode_uploads_total`" + ` with label ` + "`result`" + `: decoded, duplicate, refused.
 - ` + "`testengine_decode_executions_total`" + ` with label ` + "`result`" + `: accepted, rejected.
+- ` + "`testengine_decode_executions_without_result_total`" + ` and ` + "`testengine_decode_suite_errors_total`" + `: accepted executions that name no result, and those that are no test (an import error, a build failure).
+- ` + "`testengine_decode_problems_total`" + ` with labels ` + "`field`" + ` and ` + "`reason`" + `: the problems that reports count. Both are words of a fixed list; a body that could not be read has the field body.
 - ` + "`testengine_decode_bytes_total`" + `: bytes of uploads as sent.
 `

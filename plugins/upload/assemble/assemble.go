@@ -29,7 +29,9 @@ type Result struct {
 	Report *testengine.UploadReport
 	// Refused says that the body could not be read at all.
 	Refused bool
-	limit   int // of problems in the report
+	// Cause is the error of a refused body.
+	Cause error
+	limit int // of problems in the report
 }
 
 // Builder takes the records of one upload, one after another. It is used by one
@@ -215,7 +217,7 @@ func (b *Builder) Refuse(err error, snippet string) Result {
 	b.finishUpload()
 	b.account = account{limit: max(1, b.limits.MaxProblems)}
 	b.Remark(-1, "body", err.Error(), snippet)
-	return Result{Report: b.report(), Refused: true}
+	return Result{Report: b.report(), Refused: true, Cause: err}
 }
 
 const (

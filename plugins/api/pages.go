@@ -252,10 +252,11 @@ func (s *site) uploadsPage(c *call) (err error) {
 		return err
 	}
 	view.Hello = s.hello(view.Facts)
-	view.Kinds = []page.Choice{
-		{Label: "All", Current: !q.WithProblems, Href: view.With("problems", "")},
-		{Label: "With problems", Current: q.WithProblems, Href: view.With("problems", "true")},
+	current := ""
+	if q.WithProblems {
+		current = "problems"
 	}
+	view.Kinds = uploadKinds(&view.Frame, current)
 	if view.List, err = s.store.Uploads(c.ctx, q); err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func TestEverythingIsEscaped(t *testing.T) {
 	b := newBench(t, store)
 	id := testengine.FormatID(store.Executions[0].TestID)
 	for _, path := range []string{
-		"/flaky", "/tests", "/tests/" + id, "/runs", "/runs/" + store.RunList[0].ID, "/uploads", "/uploads/" + store.UploadList[0].UploadID,
+		"/flaky", "/tests", "/tests/" + id, "/runs", "/runs/" + store.RunList[0].ID, "/uploads", "/upload-health", "/uploads/" + store.UploadList[0].UploadID,
 		"/slices?measure=executions&by=who&filter=" + "x:%22%3E%3Cscript%3E", "/slices?measure=executions&by=who&period=30days",
 		"/tests?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&owner=%3Cb%3E",
 	} {

@@ -137,6 +137,12 @@ type uploadJSON struct {
 	Time       *testengine.Time `json:"time,omitempty"`
 	Duplicate  *bool            `json:"duplicate,omitempty"`
 	Duplicates *int             `json:"duplicates,omitempty"`
+	// These say 0 too.
+	WithoutResult *int `json:"without_result,omitempty"`
+	SuiteErrors   *int `json:"suite_errors,omitempty"`
+	// Chunks is in how many records the upload came.
+	Chunks           int    `json:"chunks_count,omitempty"`
+	CollectorVersion string `json:"collector_version,omitempty"`
 	// Problems is an array even when it is empty.
 	Problems *[]testengine.Problem `json:"problems,omitempty"`
 }
@@ -196,6 +202,7 @@ func (s *site) uploadToJSON(key query.SuiteKey, u *query.Upload) uploadJSON {
 	return uploadJSON{
 		ID: u.UploadID, State: "processed", URL: base + page.APIPath(key, "uploads", u.UploadID), WebURL: base + page.SuitePath(key, "uploads", u.UploadID),
 		UploadReport: &u.UploadReport, Problems: &problems, ReceivedAt: &received, Time: &at, Duplicates: &u.Duplicates,
+		WithoutResult: &u.WithoutResult, SuiteErrors: &u.SuiteErrors, Chunks: u.Chunks, CollectorVersion: u.CollectorVersion,
 	}
 }
 

@@ -40,6 +40,7 @@ func TestEveryPage(t *testing.T) {
 		{"run", suite + "/runs/" + failed, ".group", false},
 		{"uploads", suite + "/uploads", "", false},
 		{"upload", suite + "/uploads/" + problems, "", false},
+		{"upload-health", suite + "/upload-health", "", true},
 		{"slices", suite + "/slices?measure=p50_duration&measure=p95_duration&measure=executions&by=host.type&by=host.arch&by=scm.branch&period=30days", "", true},
 		{"slices-days", suite + "/slices?measure=failure_rate&measure=failed&by=time.day&by=scm.branch&period=14days", "", false},
 		{"slices-start", suite + "/slices", "", false},

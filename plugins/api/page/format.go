@@ -24,6 +24,7 @@ func functions() template.FuncMap {
 		"count":       formatCount,
 		"dict":        dict,
 		"expanded":    parseExpanded,
+		"hour":        func(at int64) string { return time.UnixMilli(at).UTC().Format("2 Jan 15:04") },
 		"id":          testengine.FormatID,
 		"meter":       meter,
 		"percent":     formatPercent,

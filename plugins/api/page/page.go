@@ -25,12 +25,15 @@ const (
 	Run     = "run"
 	Uploads = "uploads"
 	Upload  = "upload"
+
+	UploadHealth = "upload_health"
+
 	Slices  = "slices"
 	Login   = "login"
 	Problem = "problem"
 )
 
-var names = []string{Suites, Tests, Test, Runs, Run, Uploads, Upload, Slices, Login, Problem}
+var names = []string{Suites, Tests, Test, Runs, Run, Uploads, Upload, UploadHealth, Slices, Login, Problem}
 
 // Renderer writes pages. It is safe for concurrent use.
 type Renderer struct {

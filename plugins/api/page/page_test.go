@@ -16,7 +16,7 @@ func TestEveryTemplateRendersWithNothingInIt(t *testing.T) {
 	r, err := NewRenderer()
 	require.NoError(t, err)
 	for name, view := range map[string]any{
-		Suites: SuitesView{}, Tests: TestsView{}, Test: TestView{}, Runs: RunsView{}, Run: RunView{}, Uploads: UploadsView{}, Upload: UploadView{},
+		Suites: SuitesView{}, Tests: TestsView{}, Test: TestView{}, Runs: RunsView{}, Run: RunView{}, Uploads: UploadsView{}, Upload: UploadView{}, UploadHealth: UploadHealthView{},
 		Slices: SlicesView{}, Login: LoginView{}, Problem: ProblemView{},
 	} {
 		var out bytes.Buffer

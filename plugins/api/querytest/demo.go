@@ -104,7 +104,7 @@ func (d *demo) upload(r *query.Run, n, job int, host string, at time.Time) {
 		UploadID: fmt.Sprintf("up_%026x", n*2+job), Org: DemoSuite.Org, Suite: DemoSuite.Suite, RunID: r.ID, RunKey: r.Key, Format: "json",
 		Collector: []string{"ruby-buildkite-test_collector", "js-buildkite-test-collector"}[job], Branch: r.Branch, CommitSHA: r.CommitSHA,
 		ReceivedAt: at.UnixMilli(), Time: at.UnixMilli(), Bytes: 31_400 + d.rng.IntN(9000),
-	}}
+	}, Chunks: 1, CollectorVersion: []string{"2.9.0", "2.0.1"}[job]}
 	arch := []string{"arm64", "amd64"}[job]
 	for i, t := range d.tests {
 		if i%2 != job && i >= len(demoTests) {
@@ -172,6 +172,11 @@ func (*demo) problems(u *query.Upload, n, job int) {
 			{Index: 31, Field: "history.duration", Reason: "it is no number", Snippet: `"<script>alert(1)</script>"`},
 		}
 		u.ProblemCounts = map[string]int{"name: it is missing; an execution without a name belongs to no test": 2, "history.duration: it is no number": 1}
+	}
+	if job == 0 && n%13 == 2 {
+		u.Problems = append(u.Problems, testengine.Problem{Index: 7, Field: "tags", Reason: "the value is too long: this tag was dropped", Snippet: "build.changed_files"})
+		u.ProblemCounts = map[string]int{"tags: the value is too long: this tag was dropped": 41}
+		u.WithoutResult, u.SuiteErrors = 3, 1
 	}
 	if job == 0 && n%29 == 5 {
 		u.Duplicates = 1

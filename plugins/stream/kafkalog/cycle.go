@@ -203,7 +203,10 @@ func (s *Source) end(ctx context.Context, began time.Time) (committed bool, err 
 			return false, refused
 		}
 	}
-	try := kgo.TransactionEndTry(why == nil)
+	// An empty cycle is aborted: there is nothing to commit, and the client holds
+	// half a second for a commit without offsets.
+	empty := began.IsZero()
+	try := kgo.TransactionEndTry(why == nil && !empty)
 	committed, err = t.session.End(kgo.PreTxnCommitFnContext(ending, s.offsets), try)
 	s.mu.Lock()
 	s.cycle = 0
@@ -215,7 +218,7 @@ func (s *Source) end(ctx context.Context, began time.Time) (committed bool, err 
 	case committed:
 		return true, s.commit(ctx, client)
 	}
-	return false, s.rewind(ctx, client)
+	return empty && why == nil, s.rewind(ctx, client)
 }
 
 func (s *Source) observe(committed bool, err, why error, began time.Time) {

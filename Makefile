@@ -41,12 +41,21 @@ cluster: build ## A real Kafka and one process for each pipeline, side by side.
 test: services build ## Installs what tests need and runs them, with the race detector on our packages.
 	go test -race -shuffle=on -timeout 20m ./plugins/... ./cmd/...
 	go test -count=1 -timeout 20m ./tests/...
+	$(SIMULATE)
+
+# Virtual time needs the Kafka client's own tag for it.
+SIMULATE := go test -tags synctests -count=1 -timeout 24h -run '^TestSimulation$$' ./plugins/stream
+
+.PHONY: simulate
+simulate: ## Runs the Kafka core in virtual time over SEEDS (200) seeds of trouble, or one SEED.
+	TESTENGINE_SEEDS=$(SEEDS) TESTENGINE_SEED=$(SEED) $(SIMULATE) $(if $(SEED),-v)
 
 .PHONY: services
 services: ## Installs what tests need: a browser, collectors, Kafka, a Schema Registry.
 	tests/services/install.sh
 
 .PHONY: check
+check: export TESTENGINE_SEEDS ?= 2000
 check: lint test lint-pipelines test-pipelines docs-check fuzz-short ## What CI runs.
 
 .PHONY: fmt

@@ -1,0 +1,135 @@
+//go:build synctests
+
+package stream
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// simWatch is how long a run may take by the clock on the wall.
+const simWatch = 15 * time.Second
+
+// TestSimulation runs the real input, output, transaction and state, several of
+// each, in virtual time against simulated brokers, disks and networks that fail
+// by a seed. TESTENGINE_SEEDS says how many seeds, TESTENGINE_SEED which one alone.
+func TestSimulation(t *testing.T) {
+	first, count := uint64(1), uint64(200)
+	if text := os.Getenv("TESTENGINE_SEEDS"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "TESTENGINE_SEEDS")
+		count = n
+	}
+	verbose := false
+	if text := os.Getenv("TESTENGINE_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "TESTENGINE_SEED")
+		first, count, verbose = n, 1, true
+	}
+	shards := uint64(runtime.GOMAXPROCS(0))
+	for shard := range min(shards, count) {
+		t.Run(fmt.Sprintf("shard %d", shard), func(t *testing.T) {
+			t.Parallel()
+			for n := shard; n < count; n += shards {
+				simulate(t, first+n, verbose)
+			}
+		})
+	}
+}
+
+// simulate is one seed. Whatever is wrong is one line that says how to see it again.
+func simulate(t *testing.T, seed uint64, verbose bool) {
+	t.Helper()
+	again := fmt.Sprintf("make simulate SEED=%d", seed)
+	var w *simWorld
+	watch := time.AfterFunc(simWatch, func() {
+		if w != nil && verbose {
+			fmt.Println(strings.Join(w.history, "\n"))
+		}
+		debug.SetTraceback("all")
+		panic("the simulation stands still: " + again)
+	})
+	defer watch.Stop()
+	synctest.Test(t, func(t *testing.T) {
+		w = newSimWorld(t, seed)
+		w.verbose = verbose
+		w.run(seed)
+	})
+	if verbose {
+		for _, line := range w.history {
+			t.Log(line)
+		}
+	}
+	if len(w.problems) > 0 {
+		t.Errorf("seed %d, %d problems, see it again: %s: %s", seed, len(w.problems), again, w.problems[0])
+	}
+}
+
+// run is the world's course: uploads and trouble, then peace, then the reckoning.
+func (w *simWorld) run(seed uint64) {
+	plan := rand.New(rand.NewPCG(seed, 2))
+	for range 1 + plan.IntN(3) {
+		w.join()
+	}
+	span := 4*time.Second + time.Duration(plan.Int64N(int64(8*time.Second)))
+	fed := make(chan struct{})
+	go func() {
+		defer close(fed)
+		w.feed(40+plan.IntN(100), span, rand.New(rand.NewPCG(seed, 3)))
+	}()
+	for range 2 + plan.IntN(9) {
+		time.Sleep(time.Duration(plan.Int64N(int64(span) / 4)))
+		w.disturb(plan)
+		w.committed()
+	}
+	<-fed
+	w.heal()
+	if !w.settled() {
+		w.wrong("the pipeline does not come to the end of its log, committed %v", w.committed())
+	}
+	w.end()
+	_, log := w.check()
+	id := w.cluster.TopicInfo("uploads").TopicID
+	w.audit(log, base64.RawURLEncoding.EncodeToString(id[:]))
+	w.client.Close()
+	w.cluster.Close()
+	time.Sleep(3 * time.Minute) // What is still closing may end.
+}
+
+// end lets all processes go in order.
+func (w *simWorld) end() {
+	w.mu.Lock()
+	nodes := append([]*simNode{}, w.nodes...)
+	for _, n := range nodes {
+		n.wanted = false
+	}
+	w.mu.Unlock()
+	for _, n := range nodes {
+		n.worker.leave()
+	}
+	for _, n := range nodes {
+		if !n.worker.process.running() {
+			continue // It waits for its burial.
+		}
+		select {
+		case <-n.worker.ended:
+		case <-time.After(time.Minute):
+			w.wrong("%s does not end", n.name)
+		}
+	}
+	for _, k := range w.lives {
+		k.process.bury()
+		<-k.ended
+	}
+}

@@ -1,0 +1,220 @@
+//go:build synctests
+
+package stream
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/depot"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+const (
+	simGroup     = "pipeline"
+	simSession   = 3 * time.Second
+	simTimeout   = 4 * time.Second
+	simPoison    = "poison"
+	simSnapshots = 700 * time.Millisecond
+	simUploads   = 1700 * time.Millisecond
+)
+
+// simNode is a machine: a name and a disk that outlive its workers.
+type simNode struct {
+	name   string // of the instance
+	disk   *crashdisk.Disk
+	worker *simWorker
+	// wanted is false once it has left for good, or another has taken its name.
+	wanted bool
+}
+
+// simWorker is one life of a process with the real input, output, transaction and state.
+type simWorker struct {
+	world   *simWorld
+	node    *simNode
+	process *simProcess
+	network *simNetwork
+	ctx     context.Context //nolint:containedctx // the life of the process
+	stop    context.CancelFunc
+	reading context.Context //nolint:containedctx // ends when it is to leave in order
+	leave   context.CancelFunc
+
+	store    *state.Store
+	input    *kafkaStateful
+	output   *kafkaBlocks
+	pipeline *simPipeline
+	batches  sync.WaitGroup
+	loops    sync.WaitGroup
+	ended    chan struct{}
+	why      error // read after ended
+
+	mu    sync.Mutex
+	nacks int
+	slow  time.Duration
+}
+
+func (w *simWorld) launch(n *simNode) *simWorker {
+	p := newSimProcess()
+	worker := &simWorker{world: w, node: n, process: p, ended: make(chan struct{})}
+	worker.ctx, worker.stop = context.WithCancel(context.Background())
+	worker.reading, worker.leave = context.WithCancel(worker.ctx)
+	worker.network = newSimNetwork(p, w.network.DialContext, worker.judge)
+	n.worker = worker
+	w.lives = append(w.lives, worker)
+	go worker.live()
+	return worker
+}
+
+// live is the process from its start to its end.
+func (k *simWorker) live() {
+	defer close(k.ended)
+	k.why = k.run()
+	k.world.note("%s ends: %v", k.node.name, k.why)
+	k.stop()
+	if k.store != nil && k.process.running() {
+		_ = k.store.Close(context.Background())
+	}
+	if k.process.running() {
+		k.process.die(func() { k.node.disk.Kill() })
+		k.network.cut()
+		k.world.over(k)
+	}
+	k.loops.Wait()
+	k.batches.Wait()
+}
+
+func (k *simWorker) run() (err error) {
+	mgr := service.MockResources(service.MockResourcesOptUseLogger(k.world.logger(k.node.name)))
+	directory, err := depot.NewDirectory(simDisk{k.world.shared, k.process}, "depot")
+	if err != nil {
+		return err
+	}
+	k.store, err = state.Open(simDisk{k.node.disk, k.process}, state.Options{
+		Dir: "state", SegmentBytes: 4 << 10, MergeBytes: 8 << 10, Pipeline: simGroup, Depot: directory,
+		Process: k.world.word(), Now: time.Now, Warn: func(text string) { mgr.Logger().Warn(text) },
+	})
+	if err != nil {
+		return err
+	}
+	k.every(simSnapshots, k.store.Run)
+	k.every(simUploads, k.store.RunUploads)
+	k.pipeline = newSimPipeline(k.store, mgr, k.world.wrong)
+	t := &kafkalog.Transaction{
+		ID: simGroup + "/" + simGroup + "/" + k.node.name, Group: simGroup, InstanceID: k.node.name, Timeout: simTimeout,
+		Client: k.client(), Producer: []kgo.Opt{kgo.RecordPartitioner(kafkalog.Placed()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0)},
+	}
+	k.output = &kafkaBlocks{
+		config: kafkaBlocksConfig{
+			transaction: "transaction", copartition: true, format: formatRaw,
+			topics: map[string]string{string(testengine.KindUploadReport): "results", string(testengine.KindRun): "runs"},
+		},
+		producer: kafkaProducer{recordBytes: 1 << 20}, mgr: mgr, transaction: t,
+		records: mgr.Metrics().NewCounter("records"), dead: mgr.Metrics().NewCounter("dead", "reason"),
+	}
+	k.input = &kafkaStateful{mgr: mgr, metrics: newKafkaMetrics(mgr.Metrics()), reader: &kafkaReader{}}
+	for {
+		k.input.source, err = kafkalog.Open(k.reading, k.options(t, mgr))
+		if err == nil {
+			break
+		}
+		if errors.Is(err, kafkalog.ErrRefused) || !k.rest(200*time.Millisecond) {
+			return err
+		}
+	}
+	return k.host()
+}
+
+func (k *simWorker) client() []kgo.Opt {
+	return append(k.network.options(), kgo.SeedBrokers(k.world.addresses...))
+}
+
+func (k *simWorker) options(t *kafkalog.Transaction, mgr *service.Resources) kafkalog.Options {
+	return kafkalog.Options{
+		Client: k.client(), Group: simGroup, InstanceID: k.node.name, Topics: []string{"uploads"}, DeadLetters: "dead_letters",
+		Transaction: t, Follower: k.store, CheckKeys: true, Keyless: keyless, Tick: k.input.reader.tick,
+		BatchRecords: 5, Cycle: 60 * time.Millisecond, AbortAfter: 1500 * time.Millisecond, Drain: time.Second,
+		SessionTimeout: simSession, RebalanceTimeout: 4 * time.Second, TickInterval: 400 * time.Millisecond,
+		RecordBytes: 1 << 20, Logger: mgr.Logger(), Observer: k.input.metrics,
+	}
+}
+
+// every runs a loop of the state beside the stream.
+func (k *simWorker) every(interval time.Duration, run func(context.Context, <-chan time.Time)) {
+	k.loops.Go(func() {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		run(k.ctx, ticker.C)
+	})
+}
+
+// rest waits; false means that the process ends.
+func (k *simWorker) rest(wait time.Duration) bool {
+	select {
+	case <-time.After(wait):
+		return true
+	case <-k.ctx.Done():
+		return false
+	}
+}
+
+// host is what the host does: each batch runs through the processors to the
+// output by itself, and its acknowledgement goes back.
+func (k *simWorker) host() error {
+	defer k.input.source.Close()
+	for {
+		batch, ack, err := k.input.ReadBatch(k.reading)
+		switch {
+		case errors.Is(err, service.ErrEndOfInput):
+			return k.input.refused
+		case err != nil:
+			return err
+		}
+		k.batches.Go(func() { k.handle(batch, ack) })
+	}
+}
+
+func (k *simWorker) handle(batch service.MessageBatch, ack service.AckFunc) {
+	nack, slow := k.trouble()
+	var out service.MessageBatch
+	for _, m := range batch {
+		if !k.process.passage(k.process.dead) {
+			return
+		}
+		content, _ := m.AsBytes()
+		nack = nack || strings.HasPrefix(string(content), simPoison) && !message.Silent(m)
+		out = append(out, k.pipeline.process(k.ctx, m)...)
+	}
+	if slow > 0 && !k.rest(slow) || !k.process.passage(k.process.dead) {
+		return
+	}
+	err := k.output.WriteBatch(k.ctx, out)
+	if err == nil && nack {
+		err = errors.New("the simulated output refuses")
+	}
+	if k.process.passage(k.process.dead) {
+		_ = ack(k.ctx, err)
+	}
+}
+
+// trouble is what was planned for the next batch.
+func (k *simWorker) trouble() (nack bool, slow time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.nacks > 0 {
+		k.nacks--
+		nack = true
+	}
+	slow, k.slow = k.slow, 0
+	return nack, slow
+}

@@ -105,9 +105,21 @@ func (out *kafkaBlocks) prepare(ctx context.Context) (err error) {
 	}
 	var kinds []testengine.Kind
 	for kind := range maps.Keys(out.config.topics) {
-		kinds = append(kinds, testengine.Kind(kind))
+		if hasSchema(testengine.Kind(kind)) {
+			kinds = append(kinds, testengine.Kind(kind))
+		}
 	}
 	return out.codec.Prepare(ctx, kinds...)
+}
+
+// hasSchema says whether records of that kind are typed. The others are written
+// as they are: JSON of windows, and what nobody could process.
+func hasSchema(kind testengine.Kind) bool {
+	switch kind { //nolint:exhaustive // the others are typed
+	case testengine.KindWindow, testengine.KindLate, testengine.KindRejected, testengine.KindApplied:
+		return false
+	}
+	return true
 }
 
 // checkTopics looks whether the topics are there and take records as large as ours.
@@ -119,6 +131,7 @@ func (out *kafkaBlocks) checkTopics(ctx context.Context, client *kgo.Client) err
 	if topic, static := staticText(out.config.topic); static {
 		names = append(names, topic)
 	}
+	slices.Sort(names) // The dead letters may be a kind's topic too.
 	if names = slices.Compact(names); len(names) == 0 {
 		return nil
 	}

@@ -161,7 +161,7 @@ func (out *kafkaBlocks) keyOf(m *service.Message) ([]byte, error) {
 // encode sets the record's value and headers. The buffer, if there is one, is
 // free when the record is written.
 func (out *kafkaBlocks) encode(m *service.Message, record *kgo.Record) (buffer *[]byte, err error) {
-	if out.codec == nil {
+	if out.codec == nil || !hasSchema(message.Kind(m)) {
 		record.Headers = rawHeaders(m)
 		record.Value, err = m.AsBytes()
 		return nil, err

@@ -87,7 +87,7 @@ func (c *contest) ours(b *testing.B, name, pipeline string, set ...string) {
 	_, tests := c.in.load.Verdicts(c.in.runs)
 	require.LessOrEqual(b, int(found.verdicts), tests, "tests that ours suspects")
 	if pipeline == verdictsOnly { // The storm guard of the other keeps more of them back.
-		require.Greater(b, int(found.verdicts), tests*9/10, "tests that ours suspects")
+		require.Greater(b, int(found.verdicts), tests*3/4, "tests that ours suspects")
 	}
 	c.note(b, name, found)
 }

@@ -166,15 +166,21 @@ func (b *Builder) cut() {
 	b.current, b.kept = nil, 0
 }
 
-// grow makes room for the executions that the rest of the body may hold.
+// sample is how many executions are read before it is said how long one is.
+const sample = 16
+
+// grow makes room for the executions that the rest of the body may hold, first
+// for a few: what one of them takes tells how many there will be, and only a few
+// have moved by then.
 func (b *Builder) grow(remaining int) {
 	if b.first == 0 {
 		b.first = remaining + 1
 	}
-	want := remaining/512 + 1
+	want := min(sample, remaining/512+1)
 	if b.received > 0 {
 		average := (b.first-remaining)/b.received + 1
 		want = remaining/average + 2
+		want += want / 16 // The next ones may be shorter.
 	}
 	if b.usual > 0 {
 		want = min(want, b.usual+b.usual/8)

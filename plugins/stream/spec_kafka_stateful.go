@@ -133,9 +133,9 @@ func kafkaStatefulLimitFields() []*service.ConfigField {
 		service.NewStringField(ksMaxBuffered).
 			Description("About how many bytes of records are in memory, unpacked and not yet acknowledged, before no more are taken.").Default("64MB"),
 		service.NewStringField(ksFetchBytes).
-			Description("The most bytes, as compressed in the topic, that one answer of a broker has.").Default("8MB").Advanced(),
+			Description("The most bytes, as compressed in the topic, that one answer of a broker has.").Default("4MB").Advanced(),
 		service.NewStringField(ksFetchPartition).
-			Description("The most bytes of one partition in an answer. A larger batch comes all the same.").Default("2MB").Advanced(),
+			Description("The most bytes of one partition in an answer. A larger batch comes all the same.").Default("1MB").Advanced(),
 		service.NewDurationField(ksSessionTimeout).
 			Description("After how long without a heartbeat another process gets the partitions.").Default("6s").Advanced(),
 		service.NewDurationField(ksRebalanceTimeout).

@@ -213,7 +213,7 @@ func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each fu
 	client, err := newClient(s.options.Client,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.Topic: {l.Partition: kgo.NewOffset().At(from)}}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait),
-		kgo.FetchMaxBytes(s.options.FetchBytes), kgo.FetchMaxPartitionBytes(s.options.FetchPartitionBytes))
+		kgo.FetchMaxBytes(s.options.FetchBytes), kgo.FetchMaxPartitionBytes(s.options.FetchPartitionBytes), kgo.WithDecompressor(newUnpacker()))
 	if err != nil {
 		return err
 	}

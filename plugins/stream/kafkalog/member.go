@@ -30,7 +30,7 @@ func (s *Source) memberOptions() []kgo.Opt {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.DisableAutoCommit(), kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(o.FetchBytes), kgo.FetchMaxPartitionBytes(o.FetchPartitionBytes),
 		kgo.OnPartitionsAssigned(m.assigned), kgo.OnPartitionsRevoked(m.revoked), kgo.OnPartitionsLost(m.lost),
-		kgo.AdjustFetchOffsetsFn(m.fetched),
+		kgo.AdjustFetchOffsetsFn(m.fetched), kgo.WithDecompressor(newUnpacker()),
 	}
 	if o.InstanceID != "" {
 		options = append(options, kgo.InstanceID(o.InstanceID))

@@ -1,0 +1,42 @@
+package kafkalog
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// unpackedBytes is the most that a batch of the log may unpack to, as in franz-go.
+const unpackedBytes = 1 << 30
+
+// unpacker is kgo's Decompressor without zstd's own checksum: the client has
+// compared the checksum of the whole batch by then, and a second one over what
+// it unpacks to costs 4 % of detection.
+//
+// It makes new memory each time. Unpacking into the buffers of records whose
+// cycle is committed (kgo.WithPools, Record.Recycle) was measured too: the pool
+// zeroes a buffer as the collector does, and what saves collections is headroom.
+type unpacker struct {
+	zstd   *zstd.Decoder // may be used by several goroutines
+	others kgo.Decompressor
+}
+
+func newUnpacker() *unpacker {
+	decoder, _ := zstd.NewReader(nil, zstd.IgnoreChecksum(true), zstd.WithDecoderConcurrency(0),
+		zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(unpackedBytes)) // These options are never refused.
+	return &unpacker{zstd: decoder, others: kgo.DefaultDecompressor()}
+}
+
+// Decompress implements kgo.Decompressor.
+func (u *unpacker) Decompress(packed []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if codec != kgo.CodecZstd {
+		return u.others.Decompress(packed, codec)
+	}
+	unpacked, err := u.zstd.DecodeAll(packed, nil)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		return nil, fmt.Errorf("%w: %w", kgo.ErrMaxDecompress, err)
+	}
+	return unpacked, err
+}

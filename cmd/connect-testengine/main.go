@@ -21,6 +21,7 @@ var (
 )
 
 func main() {
+	leaveHeadroom()
 	code, err := service.RunCLIToCode(context.Background(),
 		service.CLIOptSetVersion(version, dateBuilt),
 		service.CLIOptSetBinaryName("connect-testengine"),

@@ -118,11 +118,11 @@ func inputFields() []*service.ConfigField {
 			Description("Use the memory of a body again once its upload has been acknowledged: it spares a third of the work on large bodies. Only safe when what stands directly behind the input keeps no reference to a message after its acknowledgement, as `upload_log` does.").
 			Default(false).Advanced(),
 		service.NewObjectField(cfConcurrency,
-			service.NewIntField(cfLeast).Description("The least uploads worked on at a time.").Default(16),
-			service.NewIntField(cfMost).Description("The most.").Default(1024),
-			service.NewIntField(cfFirst).Description("How many at the start.").Default(64),
+			service.NewIntField(cfLeast).Description("The least uploads worked on at a time.").Default(8),
+			service.NewIntField(cfMost).Description("The most.").Default(128),
+			service.NewIntField(cfFirst).Description("How many at the start.").Default(16),
 		).Description("How many uploads are worked on at a time, between their last byte and their answer. The number follows the time until the stream acknowledges: it falls while that grows and rises while it does not. Uploads beyond it wait, those of the organisation that has least in work for its weight first, no longer than in_flight_wait.").Advanced().
-			LintRule(`root = if this.least.or(16) < 1 || this.first.or(64) < this.least.or(16) || this.most.or(1024) < this.first.or(64) { "concurrency needs 1 <= least <= first <= most" }`),
+			LintRule(`root = if this.least.or(8) < 1 || this.first.or(16) < this.least.or(8) || this.most.or(128) < this.first.or(16) { "concurrency needs 1 <= least <= first <= most" }`),
 		service.NewIntField(cfWrongTokens).
 			Description("Wrong tokens a client's address may present in a minute; further ones are answered 429 instead of 401. 0 is without limit.").
 			Default(120).Advanced(),

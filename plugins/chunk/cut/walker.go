@@ -147,6 +147,9 @@ func (w *walker) text(i int) int {
 }
 
 const (
+	// blockBytes is how much vector instructions look at together.
+	blockBytes = 64
+
 	ones    = 0x0101010101010101
 	lows    = 0x7f7f7f7f7f7f7f7f
 	highs   = 0x8080808080808080
@@ -172,7 +175,13 @@ func (w *walker) nested(i int) int {
 	depth := 0
 	inside := uint64(0)  // ones in a string
 	carried := uint64(0) // 1 when the byte at i is escaped
-	for i+8 <= len(b) {
+	for stopped := i - blockBytes; i+8 <= len(b); {
+		if i >= stopped+blockBytes && depth > 0 {
+			if i, depth, inside, carried = blocks(b, i, depth, inside, carried); i+8 > len(b) {
+				break
+			}
+			stopped = i
+		}
 		word := binary.LittleEndian.Uint64(b[i:])
 		slash := equal(word, slashes)
 		escaped := slash<<8 | carried

@@ -1,0 +1,122 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
+	"github.com/connect-testengine/connect-testengine/tests/harness"
+)
+
+// BenchmarkChunks is HTTP to record-aligned chunks, beside stock Connect that
+// divides the same bodies into their records in the same run.
+func BenchmarkChunks(b *testing.B) {
+	for _, test := range []struct {
+		name, pipeline string
+		kind           bodies.Kind
+	}{
+		{"21 MB", "tests/bench/cut_webhooks.yaml", bodies.Big},
+		{"1 MB", "tests/bench/cut_webhooks.yaml", bodies.MB1},
+		{"21 MB, stock", "tests/bench/stock_unarchive.yaml", bodies.Big},
+		{"1 MB, stock", "tests/bench/stock_unarchive.yaml", bodies.MB1},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			size := float64(len(bodies.Generate(1, test.kind)))
+			for b.Loop() {
+				process := harness.Start(b, harness.Options{Pipeline: test.pipeline})
+				listening(b, process)
+				before, idle := processCPU(b, process.Pid())
+				l := load(b, process, "-body", string(test.kind), "-token", "none", "-duration", "8s")
+				after, peak := processCPU(b, process.Pid())
+				bytes := l.perSecond / float64(test.kind.Executions()) * size
+				b.ReportMetric(bytes/1e6, "MB/s")
+				b.ReportMetric(l.perSecond, "executions/s")
+				b.ReportMetric((after-before)/(bytes*8/1e6)*1e3, "msServerCPU/MB")
+				b.ReportMetric((peak-idle)/(8*size/1e6), "peakRSS/bytesInFlight")
+				process.Kill()
+			}
+		})
+	}
+}
+
+// listening waits until the address accepts connections.
+func listening(b *testing.B, process *harness.Process) {
+	b.Helper()
+	process.Eventually(time.Minute, "it listens", func() bool {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(process.URL, "http://"))
+		if err != nil {
+			return false
+		}
+		_ = connection.Close()
+		return true
+	})
+}
+
+// BenchmarkNoisyTenant is the answer times of one organisation's uploads, alone
+// and while another sends as much as 64 connections can.
+func BenchmarkNoisyTenant(b *testing.B) {
+	for b.Loop() {
+		file := filepath.Join(b.TempDir(), "suites.yaml")
+		token := func(suite string) string {
+			out, err := exec.CommandContext(b.Context(), harness.Binary(b), "suite", "add", "--file", file, suite).CombinedOutput()
+			require.NoError(b, err, "%s", out)
+			return regexp.MustCompile(`te_\w+`).FindString(string(out))
+		}
+		quiet, noisy := token("quiet/api"), token("noisy/api")
+		process := harness.Start(b, harness.Options{Pipeline: "tests/bench/hold_back.yaml", Env: []string{"TESTENGINE_SUITES=" + file}})
+		process.WaitReady(time.Minute)
+		some := []string{"-body", "small", "-connections", "4", "-rate", "20000", "-token", quiet, "-duration", "6s"}
+		alone := load(b, process, some...)
+		done := make(chan loaded)
+		go func() {
+			done <- load(b, process, "-body", "mb1", "-connections", "64", "-token", noisy, "-duration", "9s")
+		}()
+		time.Sleep(time.Second)
+		beside := load(b, process, some...)
+		other := <-done
+		b.ReportMetric(alone.p99, "alone_p99ms")
+		b.ReportMetric(beside.p99, "beside_p99ms")
+		b.ReportMetric(beside.p99/alone.p99, "ratio")
+		b.ReportMetric(other.p99, "noisy_p99ms")
+		process.Kill()
+	}
+}
+
+// BenchmarkIdleConnections is the memory of 10,000 keep-alive connections that
+// have each sent a request and wait.
+func BenchmarkIdleConnections(b *testing.B) {
+	const count = 10_000
+	for b.Loop() {
+		process := harness.Start(b, harness.Options{Pipeline: "tests/bench/idle_connections.yaml"})
+		process.WaitReady(time.Minute)
+		_, before := processCPU(b, process.Pid())
+		connections := make([]net.Conn, 0, count)
+		for range count {
+			connection, err := net.Dial("tcp", strings.TrimPrefix(process.URL, "http://"))
+			require.NoError(b, err)
+			connections = append(connections, connection)
+			_, err = fmt.Fprintf(connection, "GET /live HTTP/1.1\r\nHost: door\r\n\r\n")
+			require.NoError(b, err)
+			answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+			require.NoError(b, err)
+			require.Equal(b, http.StatusOK, answer.StatusCode)
+			require.NoError(b, answer.Body.Close())
+		}
+		_, after := processCPU(b, process.Pid())
+		b.ReportMetric(after-before, "MB")
+		for _, connection := range connections {
+			_ = connection.Close()
+		}
+		process.Kill()
+	}
+}

@@ -61,6 +61,7 @@ func TestWorkersKilledAnywhereLoseNothingAndDoubleNothing(t *testing.T) {
 	}
 	t.Logf("seed %d: %d kills in %s", seed, kills, time.Since(begin).Round(time.Second))
 	from.until(executions)
+	f.moves(takeover) // The last one killed works again.
 	should := f.finish(from)
 	f.drained("store_executions_locally", "executions", "verdicts", "runs", "upload_reports")
 	require.Zero(t, f.behind.Stop(time.Minute), f.behind.Output())

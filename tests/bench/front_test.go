@@ -77,13 +77,10 @@ func BenchmarkNoisyTenant(b *testing.B) {
 		process.WaitReady(time.Minute)
 		some := []string{"-body", "small", "-connections", "4", "-rate", "20000", "-token", quiet, "-duration", "6s"}
 		alone := load(b, process, some...)
-		done := make(chan loaded)
-		go func() {
-			done <- load(b, process, "-body", "mb1", "-connections", "64", "-token", noisy, "-duration", "9s")
-		}()
+		wait := startLoad(b, process, "-body", "mb1", "-connections", "64", "-token", noisy, "-duration", "9s")
 		time.Sleep(time.Second)
 		beside := load(b, process, some...)
-		other := <-done
+		other := wait()
 		b.ReportMetric(alone.p99, "alone_p99ms")
 		b.ReportMetric(beside.p99, "beside_p99ms")
 		b.ReportMetric(beside.p99/alone.p99, "ratio")

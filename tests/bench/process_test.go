@@ -25,19 +25,35 @@ type loaded struct {
 	accepted            int
 }
 
-// load builds the generator once and runs it in its own process.
+// load runs the generator in its own process until it ends.
 func load(b *testing.B, process *harness.Process, args ...string) loaded {
+	b.Helper()
+	return startLoad(b, process, args...)()
+}
+
+// startLoad builds the generator and starts it; the result waits for its end.
+func startLoad(b *testing.B, process *harness.Process, args ...string) (wait func() loaded) {
 	b.Helper()
 	binary := filepath.Join(b.TempDir(), "load")
 	out, err := exec.CommandContext(b.Context(), "go", "build", "-o", binary, "./load").CombinedOutput()
 	require.NoError(b, err, "%s", out)
 	args = append([]string{"-address", strings.TrimPrefix(process.URL, "http://")}, args...)
-	out, err = exec.CommandContext(b.Context(), binary, args...).CombinedOutput()
-	require.NoError(b, err, "%s", out)
+	command := exec.CommandContext(b.Context(), binary, args...)
+	var printed bytes.Buffer
+	command.Stdout, command.Stderr = &printed, &printed
+	require.NoError(b, command.Start())
+	return func() loaded {
+		require.NoError(b, command.Wait(), "%s", printed.Bytes())
+		return readLoaded(b, printed.Bytes())
+	}
+}
+
+func readLoaded(b *testing.B, out []byte) loaded {
+	b.Helper()
 	var l loaded
 	var megabytes float64
 	var uploads int
-	_, err = fmt.Sscanf(string(out), "executions/s %f MB/s %f p50 %f ms p99 %f ms uploads %d accepted %d",
+	_, err := fmt.Sscanf(string(out), "executions/s %f MB/s %f p50 %f ms p99 %f ms uploads %d accepted %d",
 		&l.perSecond, &megabytes, &l.p50, &l.p99, &uploads, &l.accepted)
 	require.NoError(b, err, "%s", out)
 	require.Equal(b, uploads, l.accepted, "%s", out)

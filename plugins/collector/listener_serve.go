@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,6 +65,15 @@ func (l *Listener) serve() error {
 // is copied: the server must find its own body in its own when nobody reads it.
 func (l *Listener) route(w http.ResponseWriter, r *http.Request) {
 	l.config.proxies.identify(w, r)
+	if !straighten(r) {
+		nothingHere(w, r)
+		return
+	}
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+		// The server drops a Content-Length that stands beside the coding. A proxy
+		// that believed it would take what follows for the body: nothing follows.
+		w.Header().Set("Connection", "close")
+	}
 	if r.Body != http.NoBody && l.config.readTimeout > 0 {
 		control := http.NewResponseController(w)
 		if control.SetReadDeadline(time.Now().Add(l.config.readTimeout)) == nil {
@@ -71,6 +82,32 @@ func (l *Listener) route(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	l.mux.Load().ServeHTTP(w, r)
+}
+
+// straighten makes one slash of several, as a base address with a slash at its
+// end brings. It refuses paths that climb or stand still: nobody is redirected,
+// for a client that follows may send its upload with GET, or elsewhere.
+func straighten(r *http.Request) bool {
+	if !strings.HasPrefix(r.URL.Path, "/") || slices.ContainsFunc(strings.Split(r.URL.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
+		return false
+	}
+	escaped := r.URL.EscapedPath()
+	if !strings.Contains(escaped, "//") {
+		return true
+	}
+	parts := slices.DeleteFunc(strings.Split(escaped, "/"), func(s string) bool { return s == "" })
+	joined := "/" + strings.Join(parts, "/")
+	if strings.HasSuffix(escaped, "/") && len(parts) > 0 {
+		joined += "/"
+	}
+	path, err := url.PathUnescape(joined)
+	if err != nil {
+		return false
+	}
+	straight := *r.URL
+	straight.Path, straight.RawPath = path, joined
+	r.URL = &straight
+	return true
 }
 
 // timedBody takes the deadline off the connection when the body has been read,

@@ -1,0 +1,316 @@
+package collector
+
+import (
+	"bufio"
+	"bytes"
+	"compress/zlib"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+// safeBuffer takes the log while requests run.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// attacked is a house whose log is kept.
+func attacked(t *testing.T) (*house, *safeBuffer) {
+	t.Helper()
+	h := openHouse(t, "read_header_timeout: 100ms\nread_timeout: 200ms\nmax_header_bytes: 16KB\n", "max_body: 16MB\nmax_decoded: 24MB\n")
+	said := &safeBuffer{}
+	h.input.door.log = service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(said, nil)))
+	return h, said
+}
+
+// tells fails when an answer or the log holds what nobody outside may see.
+func tells(t *testing.T, h *house, text string) {
+	t.Helper()
+	for _, secret := range []string{writeToken, readToken, "te_guess", "goroutine", "panic", ".go:", h.suites, h.data, "runtime error"} {
+		require.NotContains(t, text, secret)
+	}
+}
+
+// wire sends bytes as they are and reads one answer. The connection stays open
+// for writing: nothing tells the server that no more will come.
+func (h *house) wire(t *testing.T, sent string) reply {
+	t.Helper()
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.listener.Address())
+	require.NoError(t, err)
+	defer func() { _ = connection.Close() }()
+	require.NoError(t, connection.SetDeadline(time.Now().Add(20*time.Second)))
+	_, _ = io.WriteString(connection, sent) // the server may have had enough
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		return reply{} // closed without an answer
+	}
+	defer func() { _ = response.Body.Close() }()
+	answered, _ := io.ReadAll(response.Body) // whoever still sends may see a reset behind the answer
+	return reply{response.StatusCode, response.Header, string(answered)}
+}
+
+func head(lines ...string) string {
+	return "POST /v1/uploads HTTP/1.1\r\nHost: te.example\r\nAuthorization: Token " + writeToken + "\r\nContent-Type: application/json\r\n" +
+		strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+// TestAttacksOnTheWire are requests that no HTTP library sends. The server's own
+// refusals (plain) come before there is a request, and are one sentence of text.
+func TestAttacksOnTheWire(t *testing.T) {
+	h, said := attacked(t)
+	whole := string(body(oneExecution))
+	length := fmt.Sprintf("Content-Length: %d", len(whole))
+	chunk := fmt.Sprintf("%x\r\n%s\r\n", len(whole), whole)
+	for _, test := range []struct {
+		name, sent string
+		status     int // 0: closed without an answer
+		says       string
+		plain      bool
+	}{
+		{name: "a header that never ends", sent: "POST /v1/uploads HTTP/1.1\r\nHost: x\r\n", status: 0},
+		{name: "a body that never ends", sent: head("Content-Length: 1000") + "{", status: 408, says: "did not arrive in time"},
+		{name: "a chunked body without end", sent: head("Transfer-Encoding: chunked") + chunk, status: 408, says: "did not arrive in time"},
+		{name: "headers without measure", sent: head("X-Long: " + strings.Repeat("x", 64<<10)), status: 431, plain: true},
+		{name: "a thousand headers", sent: head(strings.Repeat("X-A: "+strings.Repeat("y", 40)+"\r\n", 1000) + "X-B: z"), status: 431, plain: true},
+		{name: "two lengths", sent: head(length, "Content-Length: 5") + whole, status: 400, plain: true},
+		{name: "a negative length", sent: head("Content-Length: -1") + whole, status: 400, plain: true},
+		{name: "a length that is no number", sent: head("Content-Length: 0x10") + whole, status: 400, plain: true},
+		{name: "a length beyond numbers", sent: head("Content-Length: 99999999999999999999") + whole, status: 400, plain: true},
+		{name: "a length beyond the limit", sent: head("Content-Length: 999999999999"), status: 413, says: "larger than 16000000 bytes"},
+		{name: "a coding of transfer nobody knows", sent: head("Transfer-Encoding: gzip, chunked") + chunk, status: 501, plain: true},
+		{name: "two codings of transfer", sent: head("Transfer-Encoding: chunked", "Transfer-Encoding: identity") + chunk + "0\r\n\r\n", status: 501, plain: true},
+		{name: "a chunk whose size is no number", sent: head("Transfer-Encoding: chunked") + "xyz\r\n{}\r\n0\r\n\r\n", status: 400, says: "could not be read"},
+		{name: "a chunk larger than its size", sent: head("Transfer-Encoding: chunked") + "1\r\n{}\r\n0\r\n\r\n", status: 400, says: "could not be read"},
+		{name: "a line folded into the next", sent: head("X-A: b\r\n c: d", length) + whole, status: 202},
+		{name: "a space before the colon", sent: head("Content-Length : 3", length) + whole, status: 400, plain: true},
+		{name: "no host", sent: "POST /v1/uploads HTTP/1.1\r\n\r\n", status: 400, plain: true},
+		{name: "two hosts", sent: head("Host: other", length) + whole, status: 400, plain: true},
+		{name: "a request without a version", sent: "POST /v1/uploads\r\n\r\n", status: 400, plain: true},
+		{name: "NUL in a header", sent: head("X-A: a\x00b", length) + whole, status: 400, plain: true},
+		{name: "a tunnel", sent: "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", status: 404, says: "collectors send to /v1/uploads"},
+		{name: "another server's address", sent: strings.Replace(head(length), "/v1/uploads", "http://evil.example/v1/uploads", 1) + whole, status: 202},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			answer := h.wire(t, test.sent)
+			require.Equal(t, test.status, answer.status, answer.body)
+			tells(t, h, answer.body+fmt.Sprint(answer.header))
+			switch {
+			case test.plain:
+				require.Less(t, len(answer.body), 200)
+			case answer.status >= 400:
+				require.Contains(t, answer.message(t), test.says)
+			}
+		})
+	}
+	tells(t, h, said.String())
+}
+
+// TestSmuggling: a second request hidden in the body of the first is never one.
+// RFC 9112 6.3: with both headers the chunks count, and the connection ends.
+func TestSmuggling(t *testing.T) {
+	h, _ := attacked(t)
+	hidden := "GET /ready HTTP/1.1\r\nHost: te.example\r\n\r\n"
+	for _, test := range []struct {
+		name, sent string
+		uploads    int
+	}{
+		{"both headers, the length first", head(fmt.Sprintf("Content-Length: %d", 5+len(hidden)), "Transfer-Encoding: chunked") + "0\r\n\r\n" + hidden, 0},
+		{"both headers, the coding first", head("Transfer-Encoding: chunked", "Content-Length: 5") + "0\r\n\r\n" + hidden, 0},
+		{"a coding written oddly", head("Content-Length: 5", "Transfer-Encoding: xchunked") + "0\r\n\r\n" + hidden, 0},
+		{"a coding behind a space", head("Content-Length: 5", "Transfer-Encoding : chunked") + "0\r\n\r\n" + hidden, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.listener.Address())
+			require.NoError(t, err)
+			defer func() { _ = connection.Close() }()
+			require.NoError(t, connection.SetDeadline(time.Now().Add(20*time.Second)))
+			_, err = io.WriteString(connection, test.sent)
+			require.NoError(t, err)
+			all, _ := io.ReadAll(connection) // a reset is as good an end
+			require.Equal(t, 1, strings.Count(string(all), "HTTP/1.1 "), "one answer: %s", all)
+			require.NotContains(t, string(all), "waiting_for")
+		})
+	}
+	require.Empty(t, h.messages())
+}
+
+func TestPathsThatAreTricks(t *testing.T) {
+	h, said := attacked(t)
+	whole := string(body(oneExecution))
+	for _, test := range []struct {
+		path   string
+		status int
+	}{
+		{"//v1/uploads", 202}, // a base address with a slash at its end
+		{"/v1//uploads", 202},
+		{"/v1/../v1/uploads", 404},
+		{"/v1/./uploads", 404},
+		{"/v1/%2e%2e/v1/uploads", 404},
+		{"/v1%2Fuploads", 404},
+		{"/v1/uploads%00", 404},
+		{"/V1/UPLOADS", 404},
+		{"/../../etc/passwd", 404},
+		{"/v1/uploads/..%2f..%2fsuites.yaml", 404},
+		{"//evil.example/v1/uploads", 404},
+		{"/v1/uploads;x=1", 404},
+	} {
+		t.Run(test.path, func(t *testing.T) {
+			answer := h.wire(t, strings.Replace(head(fmt.Sprintf("Content-Length: %d", len(whole)), "Connection: close"), "/v1/uploads", test.path, 1)+whole)
+			require.Equal(t, test.status, answer.status, answer.body)
+			require.Empty(t, answer.header.Get("Location"), "nobody is sent elsewhere")
+			tells(t, h, answer.body)
+			if test.status == 404 {
+				require.Contains(t, answer.message(t), "collectors send to /v1/uploads")
+			}
+		})
+	}
+	tells(t, h, said.String())
+}
+
+func junitBomb() string {
+	var b strings.Builder
+	b.WriteString(`<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">`)
+	for i := 1; i < 12; i++ {
+		fmt.Fprintf(&b, `<!ENTITY a%d "%s">`, i, strings.Repeat(fmt.Sprintf("&a%d;", i-1), 10))
+	}
+	b.WriteString(`<!ENTITY file SYSTEM "file:///etc/passwd">]><testsuite name="s"><testcase name="a"><failure message="&a11;">&a11;&file;</failure></testcase></testsuite>`)
+	return b.String()
+}
+
+func TestBodiesThatAreAttacks(t *testing.T) {
+	h, said := attacked(t)
+	const jsonType, formType = "application/json", "multipart/form-data; boundary=" + boundary
+	zeros := []byte(`{"data":[],"pad":"` + strings.Repeat("0", 25_000_000) + `"}`)
+	parts := make([]string, 0, 2002)
+	for i := range 1001 {
+		parts = append(parts, fmt.Sprintf("tags[k%d]", i), "v")
+	}
+	for _, test := range []struct {
+		name, contentType string
+		encodings         []string
+		body              []byte
+		status            int
+		says              string
+	}{
+		{"a gzip bomb", jsonType, []string{"gzip"}, packed(zeros), 413, "after decompression"},
+		{"a zstd bomb", jsonType, []string{"zstd"}, packedWith(t, zeros, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }), 413, "after decompression"},
+		{"a deflate bomb", jsonType, []string{"deflate"}, packedWith(t, zeros, func(w io.Writer) (io.WriteCloser, error) { return zlib.NewWriter(w), nil }), 413, "after decompression"},
+		{"a bomb in a bomb", jsonType, []string{"gzip"}, packed(packed(zeros)), 400, "broken at byte 0"},
+		{"two encodings in one header", jsonType, []string{"gzip, gzip"}, packed(packed(body(""))), 415, "Content-Encoding"},
+		{"two headers of encoding", jsonType, []string{"gzip", "gzip"}, packed(packed(body(""))), 415, "more than once"},
+		{"entities of entities, and a file", formType, nil, form("format", "junit", "data", junitBomb()), 400, "document types with declarations of their own are refused"},
+		{"JSON a million deep", jsonType, nil, []byte(`{"data":[{"name":"a","x":` + strings.Repeat("[", 1_000_000)), 400, "nests too deep"},
+		{"XML a million deep", formType, nil, form("format", "junit", "data", strings.Repeat("<testsuite>", 1_000_000)), 400, "nests too deep"},
+		{"a hundred thousand records", jsonType, nil, body(strings.Repeat(`{"name":"a"},`, 99_999) + `{"name":"a"}`), 202, ""},
+		{"a thousand and one parts", formType, nil, form(parts...), 400, "parts"},
+		{"text that is no UTF-8", jsonType, nil, body("{\"name\":\"a\xff\xfe\"}"), 202, ""},
+		{"a NUL byte", jsonType, nil, body("{\"name\":\"a\x00\"}"), 400, "broken at byte"},
+		{"a NUL that is escaped", jsonType, nil, body(`{"name":"a\u0000b"}`), 202, ""},
+		{"half a character", jsonType, nil, body(`{"name":"a\ud800"}`), 202, ""},
+		{"keys that come twice", jsonType, nil, []byte(`{"data":[],"data":[{"name":"a"}],"run_env":{"key":"a"},"run_env":{"key":"b"},"format":"json","format":"json"}`), 202, ""},
+		{"a number beyond numbers", jsonType, nil, body(`{"name":"a","history":{"duration":1e999999}}`), 202, ""},
+		{"an index of 10 MB of digits", jsonType, nil, body(`{"name":"a","history":{"duration":` + strings.Repeat("9", 10_000_000) + `}}`), 202, ""},
+		{"a boundary of nothing", "multipart/form-data; boundary=", nil, form("format", "json"), 415, "Content-Type"},
+		{"a boundary of a megabyte", jsonType + "; x=" + strings.Repeat("y", 8000), nil, body(""), 202, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url()+"/v1/uploads", bytes.NewReader(test.body))
+			require.NoError(t, err)
+			request.Header.Set("Authorization", "Token "+writeToken)
+			request.Header.Set("Content-Type", test.contentType)
+			request.Header["Content-Encoding"] = test.encodings
+			started := time.Now()
+			response, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			answered, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			answer := reply{response.StatusCode, response.Header, string(answered)}
+			require.Equal(t, test.status, answer.status, answer.body)
+			require.Less(t, time.Since(started), 5*time.Second)
+			tells(t, h, answer.body)
+			require.NotContains(t, answer.body, "root:")
+			if test.status != http.StatusAccepted {
+				require.Contains(t, answer.message(t), test.says)
+				require.Less(t, len(answer.body), 1000)
+			} else {
+				require.True(t, json.Valid(answered))
+			}
+		})
+	}
+	http.DefaultClient.CloseIdleConnections()
+	tells(t, h, said.String())
+}
+
+func TestGuessedTokensAreFew(t *testing.T) {
+	h := openHouse(t, "", "max_wrong_tokens: 5\n")
+	said := &safeBuffer{}
+	h.input.door.log = service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(said, nil)))
+	statuses := map[int]int{}
+	for i := range 50 {
+		answer := h.upload(t, body(oneExecution), "Authorization", fmt.Sprintf("Token te_guess%d", i))
+		statuses[answer.status]++
+		answer.message(t)
+		tells(t, h, answer.body)
+		if answer.status == http.StatusTooManyRequests {
+			require.NotEmpty(t, answer.header.Get("Retry-After"))
+		}
+	}
+	require.Equal(t, map[int]int{401: 5, 429: 45}, statuses)
+	require.Empty(t, h.messages())
+	tells(t, h, said.String())
+}
+
+func TestMetadataCannotBeForgedInHeadersAndForms(t *testing.T) {
+	h, _ := attacked(t)
+	names := []string{
+		testengine.MetaKind, testengine.MetaOrg, testengine.MetaSuite, testengine.MetaUploadID, testengine.MetaReceivedAt,
+		testengine.MetaLogID, testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime, testengine.MetaRunKey,
+	}
+	parts := []string{"format", "json", "data", `[{"name":"a"}]`}
+	headers := []string{"Authorization", "Token " + writeToken, "Content-Type", "multipart/form-data; boundary=" + boundary}
+	for _, name := range names {
+		parts = append(parts, name, "9", "run_env["+name+"]", "9")
+		headers = append(headers, name, "9", "X-Testengine-"+name, "9", "X-Benthos-"+name, "9")
+	}
+	answer := h.send(t, bytes.NewReader(form(parts...)), headers...)
+	require.Equal(t, http.StatusAccepted, answer.status, answer.body)
+	require.Len(t, h.messages(), 1)
+	found := map[string]bool{}
+	require.NoError(t, h.messages()[0].MetaWalkMut(func(key string, value any) error {
+		found[key] = true
+		require.NotContains(t, []any{"9", int64(9)}, value, key)
+		return nil
+	}))
+	require.Equal(t, map[string]bool{
+		testengine.MetaKind: true, testengine.MetaOrg: true, testengine.MetaSuite: true, testengine.MetaDefaultBranch: true,
+		testengine.MetaUploadID: true, testengine.MetaReceivedAt: true, testengine.MetaContentType: true,
+	}, found)
+}

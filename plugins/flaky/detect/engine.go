@@ -33,6 +33,7 @@ type Engine struct {
 	writer     wire.Writer
 	events     []Event
 	keys       [warmed]uint64
+	files      [warmed]uint16
 
 	// Of the block being read.
 	suite *suite
@@ -219,7 +220,7 @@ func (e *Engine) Block(b *testengine.Block) {
 		}
 		decisive++
 		if x.Result == testengine.ResultPassed && x.FailureReason == "" {
-			e.passed(e.keys[i%warmed], x)
+			e.passed(e.keys[i%warmed], e.files[i%warmed], x)
 			continue
 		}
 		if e.failed(i, x) {
@@ -234,10 +235,12 @@ func (e *Engine) Block(b *testengine.Block) {
 // memory overlap then.
 const warmed = 40
 
-// warm works out the keys of the next executions and brings their entries near.
+// warm works out the keys and the files of the next executions and brings their
+// entries near.
 func (e *Engine) warm(list []testengine.Execution) {
 	for i := range list {
 		e.keys[i] = testengine.HashUint(e.variants.of(&list[i]), list[i].TestID)
+		e.files[i] = fileBits(list[i].File)
 	}
 	e.state.Warm(e.keys[:len(list)])
 }
@@ -276,14 +279,14 @@ func fileBits(file string) uint16 {
 }
 
 // passed is the hot path: a test that passed and, nearly always, never failed.
-func (e *Engine) passed(key uint64, x *testengine.Execution) {
+func (e *Engine) passed(key uint64, file uint16, x *testengine.Execution) {
 	packed, ok := e.state.Cell(key)
 	if !ok {
 		e.passedSlowly(key, x)
 		return
 	}
 	c := unpackCell(packed)
-	if file := fileBits(x.File); file != c.file && file != 0 {
+	if file != c.file && file != 0 {
 		if c.file != 0 && e.passedBefore(c.dense) {
 			e.shareCell(key, c)
 			e.passedSlowly(key, x)

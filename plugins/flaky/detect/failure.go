@@ -12,7 +12,7 @@ import (
 func (e *Engine) failed(at int, x *testengine.Execution) bool {
 	inside := x.Result == testengine.ResultPassed
 	if inside && !x.RetriedInside() {
-		e.passed(testengine.HashUint(e.variants.of(x), x.TestID), x)
+		e.passed(testengine.HashUint(e.variants.of(x), x.TestID), fileBits(x.File), x)
 		return false
 	}
 	key, rec := e.recordFor(x)

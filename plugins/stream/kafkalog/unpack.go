@@ -3,6 +3,8 @@ package kafkalog
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unsafe"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,7 +17,7 @@ const unpackedBytes = 1 << 30
 // compared the checksum of the whole batch by then, and a second one over what
 // it unpacks to costs 4 % of detection.
 //
-// It makes new memory each time. Unpacking into the buffers of records whose
+// It takes new memory each time. Unpacking into the buffers of records whose
 // cycle is committed (kgo.WithPools, Record.Recycle) was measured too: the pool
 // zeroes a buffer as the collector does, and what saves collections is headroom.
 type unpacker struct {
@@ -34,9 +36,25 @@ func (u *unpacker) Decompress(packed []byte, codec kgo.CompressionCodecType) ([]
 	if codec != kgo.CodecZstd {
 		return u.others.Decompress(packed, codec)
 	}
-	unpacked, err := u.zstd.DecodeAll(packed, nil)
+	unpacked, err := u.zstd.DecodeAll(packed, roomFor(packed))
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
 		return nil, fmt.Errorf("%w: %w", kgo.ErrMaxDecompress, err)
 	}
 	return unpacked, err
+}
+
+// overread is how far behind the end the decoder may write while it need not look.
+const overread = 16
+
+// roomFor is memory for what the frame says it holds, or nil. It is not zeroed,
+// which only a strings.Builder can do: all of it is written before it is seen.
+func roomFor(packed []byte) []byte {
+	var header zstd.Header
+	if header.Decode(packed) != nil || !header.HasFCS || header.FrameContentSize == 0 || header.FrameContentSize > unpackedBytes {
+		return nil
+	}
+	var room strings.Builder
+	room.Grow(int(header.FrameContentSize) + overread)
+	room.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(room.String()), room.Cap())[:0]
 }

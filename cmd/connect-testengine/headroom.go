@@ -7,12 +7,12 @@ import "os"
 // find more of it dead; a percentage would let large states grow as well.
 const headroom = 256 << 20
 
-// ballast counts as heap and is never touched: it takes addresses, no memory.
-var ballast []byte
-
-// leaveHeadroom does nothing where GOGC or GOMEMLIMIT say what is wanted.
-func leaveHeadroom() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		ballast = make([]byte, headroom)
+// newBallast is what makes the headroom: it counts as heap and is never touched,
+// so that it takes addresses and no memory. It is nil where GOGC or GOMEMLIMIT
+// say what is wanted.
+func newBallast() []byte {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return nil
 	}
+	return make([]byte, headroom)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -21,7 +22,7 @@ var (
 )
 
 func main() {
-	leaveHeadroom()
+	ballast := newBallast()
 	code, err := service.RunCLIToCode(context.Background(),
 		service.CLIOptSetVersion(version, dateBuilt),
 		service.CLIOptSetBinaryName("connect-testengine"),
@@ -38,6 +39,7 @@ func main() {
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(studioCommand()),
 	)
+	runtime.KeepAlive(ballast)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}

@@ -22,6 +22,7 @@ var (
 )
 
 func main() {
+	runtime.MemProfileRate = profiledBytes
 	ballast := newBallast()
 	code, err := service.RunCLIToCode(context.Background(),
 		service.CLIOptSetVersion(version, dateBuilt),

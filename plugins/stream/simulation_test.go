@@ -41,15 +41,17 @@ func TestSimulation(t *testing.T) {
 	for shard := range min(shards, count) {
 		t.Run(fmt.Sprintf("shard %d", shard), func(t *testing.T) {
 			t.Parallel()
-			for n := shard; n < count; n += shards {
-				simulate(t, first+n, verbose)
+			for n, failed := shard, 0; n < count && failed < 3; n += shards {
+				if !simulate(t, first+n, verbose) {
+					failed++
+				}
 			}
 		})
 	}
 }
 
 // simulate is one seed. Whatever is wrong is one line that says how to see it again.
-func simulate(t *testing.T, seed uint64, verbose bool) {
+func simulate(t *testing.T, seed uint64, verbose bool) (well bool) {
 	t.Helper()
 	again := fmt.Sprintf("make simulate SEED=%d", seed)
 	var w *simWorld
@@ -74,6 +76,7 @@ func simulate(t *testing.T, seed uint64, verbose bool) {
 	if len(w.problems) > 0 {
 		t.Errorf("seed %d, %d problems, see it again: %s: %s", seed, len(w.problems), again, w.problems[0])
 	}
+	return len(w.problems) == 0
 }
 
 // run is the world's course: uploads and trouble, then peace, then the reckoning.

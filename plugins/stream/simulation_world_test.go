@@ -4,6 +4,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -131,8 +132,33 @@ func (w *simWorld) logger(name string) *service.Logger {
 	})))
 }
 
-// feed appends uploads until it is told to stop; some come twice.
+// newDoor is a client whose uploads are in transactions, of which some are aborted.
+func (w *simWorld) newDoor() (*kgo.Client, error) {
+	return kgo.NewClient(w.reliable(kgo.RecordPartitioner(kafkalog.Placed()), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.TransactionalID("door"), kgo.TransactionTimeout(2*time.Second))...)
+}
+
+// transact appends one upload in a transaction of its own. What is aborted is in
+// the log, and no reader may see it.
+func (w *simWorld) transact(door *kgo.Client, record *kgo.Record, commit bool) {
+	ctx := context.Background()
+	err := door.BeginTransaction()
+	if err == nil {
+		err = errors.Join(door.ProduceSync(ctx, record).FirstErr(), door.EndTransaction(ctx, kgo.TransactionEndTry(commit)))
+	}
+	if err != nil {
+		w.note("the world cannot feed in a transaction: %v", err)
+	}
+}
+
+// feed appends uploads; some come twice, some in transactions.
 func (w *simWorld) feed(n int, span time.Duration, random *rand.Rand) {
+	door, err := w.newDoor()
+	if err != nil {
+		w.wrong("the world cannot feed: %v", err)
+		return
+	}
+	defer door.Close()
 	var bodies []string
 	for i := range n {
 		time.Sleep(time.Duration(random.Int64N(int64(2*span) / int64(n))))
@@ -148,6 +174,10 @@ func (w *simWorld) feed(n int, span time.Duration, random *rand.Rand) {
 		record := &kgo.Record{Topic: "uploads", Partition: -1, Key: []byte(suite), Value: []byte(body), Headers: []kgo.RecordHeader{
 			{Key: testengine.MetaKind, Value: []byte(testengine.KindUpload)},
 		}}
+		if way := random.IntN(12); way < 2 {
+			w.transact(door, record, way == 0)
+			continue
+		}
 		w.client.Produce(context.Background(), record, func(_ *kgo.Record, err error) {
 			if err != nil {
 				w.note("the world cannot feed: %v", err) // It is in the log, or it is not: the log decides.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Removes each guard of guards.tsv in turn, in a copy of the tree, and shows
 # that the named test turns red. A mutant that survives is an error.
-# guards.tsv: guard, file, Perl replacement, package, test (tabs between).
+# guards.tsv: guard, file, Perl replacement, package (flags before it), test (tabs between).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 copy=$(mktemp -d)
@@ -15,12 +15,12 @@ while IFS=$'\t' read -r guard file replace package name; do
 		echo "$guard: the replacement fits nothing in $file"
 		exit 1
 	fi
-	if ! (cd "$copy" && go vet "$package") >"$copy/out" 2>&1; then
+	if ! (cd "$copy" && go vet $package) >"$copy/out" 2>&1; then
 		echo "$guard: does not build"
 		cat "$copy/out"
 		exit 1
 	fi
-	if (cd "$copy" && timeout 300 go test -count=1 -run "^$name" "$package") >"$copy/out" 2>&1; then
+	if (cd "$copy" && timeout 300 go test -count=1 -run "^$name" $package) >"$copy/out" 2>&1; then
 		echo "SURVIVED  $guard: $name is green without it"
 		survived=$((survived + 1))
 	else

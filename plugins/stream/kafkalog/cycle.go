@@ -259,7 +259,7 @@ func (s *Source) offsets(r *kmsg.TxnOffsetCommitRequest) error {
 
 // commit moves c of every lane behind what it has done.
 func (s *Source) commit(ctx context.Context, client *kgo.Client) error {
-	var done []*lane
+	var done, took []*lane
 	short := false
 	s.mu.Lock()
 	for _, l := range s.all() {
@@ -268,6 +268,9 @@ func (s *Source) commit(ctx context.Context, client *kgo.Client) error {
 		}
 		if l.next != l.committed {
 			done = append(done, l)
+			if l.touched {
+				took = append(took, l)
+			}
 		}
 		l.committed, l.clean = l.next, true
 		l.trust(s.options.BatchRecords)
@@ -275,8 +278,11 @@ func (s *Source) commit(ctx context.Context, client *kgo.Client) error {
 	}
 	s.mu.Unlock()
 	if s.options.Follower != nil {
-		for _, l := range done {
+		for _, l := range took {
+			// Markers alone are nothing to state: before the first record it has no table.
 			s.options.Follower.Acked(l.Number, l.committed)
+		}
+		for _, l := range done {
 			s.openCycle(l, 0)
 		}
 	}

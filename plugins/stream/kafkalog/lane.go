@@ -63,7 +63,9 @@ func newLane(at Lane) *lane {
 }
 
 func (l *lane) push(r *kgo.Record) {
-	l.time = max(l.time, r.Timestamp.UnixMilli())
+	if !r.Attrs.IsControl() { // A replay may begin behind a marker, and T must be the same.
+		l.time = max(l.time, r.Timestamp.UnixMilli())
+	}
 	if len(l.queue) == 0 {
 		l.oldest = time.Now()
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -109,4 +110,33 @@ func TestTimeOfALaneIsTheGreatestSoFar(t *testing.T) {
 	require.EqualValues(t, 30, l.time, "what was polled and not done does not count")
 	require.Equal(t, note{Log: "id", Time: 30, Logic: "a=1"}, decodeNote(note{Log: "id", Time: 30, Logic: "a=1"}.encode()))
 	require.Empty(t, decodeNote("a member's id"))
+}
+
+func TestATransactionOfAnotherMemberHoldsOnlyItsPartitions(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	committed := map[string]map[int32]commit{"in": {0: {at: 0}, 1: {err: kerr.UnstableOffsetCommit}}}
+	s := standing(t, k, 0, 0)
+	_, err := s.rewindLanes(k.client, committed, offsets{"in": {0: {}, 1: {}}})
+	require.ErrorIs(t, err, kerr.UnstableOffsetCommit, "one of ours is")
+	s = standing(t, k, 0)
+	_, err = s.rewindLanes(k.client, committed, offsets{"in": {0: {}}})
+	require.NoError(t, err)
+}
+
+func TestMarkersAreNothingToState(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	door, err := kgo.NewClient(append(k.options, kgo.TransactionalID("door"), kgo.RecordPartitioner(Placed()))...)
+	require.NoError(t, err)
+	t.Cleanup(door.Close)
+	require.NoError(t, door.BeginTransaction())
+	require.NoError(t, door.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: 0, Value: []byte("aborted")}).FirstErr())
+	require.NoError(t, door.EndTransaction(t.Context(), kgo.TryAbort))
+	state := newFold()
+	k.start("a", state, nil)
+	k.eventually(2, 0)
+	state.mu.Lock()
+	require.Empty(t, state.marks[0], "a state that has taken nothing stands nowhere")
+	state.mu.Unlock()
 }

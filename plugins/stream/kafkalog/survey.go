@@ -37,6 +37,9 @@ func (s *Source) survey(ctx context.Context) error {
 		if !ok {
 			return s.errNoCommit(l.Topic, l.Partition)
 		}
+		if c.err != nil {
+			return fmt.Errorf("reading the committed offset of %s in group %s: %w", l.Lane, s.options.Group, c.err)
+		}
 		if err := s.checkNote(l, c); err != nil {
 			return err
 		}
@@ -108,8 +111,8 @@ type commit struct {
 	err   error // a transaction may still move it: ask again
 }
 
-// stable reads c of every partition of the log, and fails while a transaction
-// may still move it.
+// stable reads c of every partition of the log. While a transaction may still
+// move one, the error of its commit says so.
 func (s *Source) stable(ctx context.Context) (map[string]map[int32]commit, error) {
 	return s.committed(kadm.RequireStable(ctx))
 }

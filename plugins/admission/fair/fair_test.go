@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,10 +23,13 @@ func TestWhoeverHoldsLeastComesFirst(t *testing.T) {
 		for range 4 {
 			require.NoError(t, share.Acquire(t.Context(), "noisy", 1, 1))
 		}
+		var mu sync.Mutex
 		var order []string
 		ask := func(name string, weight float64) {
 			go func() {
 				if share.Acquire(t.Context(), name, weight, 1) == nil {
+					mu.Lock()
+					defer mu.Unlock()
 					order = append(order, name)
 				}
 			}()
@@ -91,7 +96,7 @@ func TestNothingIsLostWhateverTheOrder(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 4))
 			capacity := int64(1 + r.IntN(20))
 			share := fair.New(func() int64 { return capacity })
-			var held int64
+			var held atomic.Int64
 			for n := range 60 {
 				name, size := fmt.Sprint("t", r.IntN(5)), int64(1+r.IntN(8))
 				arrive, patience, work := time.Duration(r.IntN(1000)), time.Duration(1+r.IntN(400)), time.Duration(r.IntN(300))
@@ -102,12 +107,11 @@ func TestNothingIsLostWhateverTheOrder(t *testing.T) {
 					if share.Acquire(ctx, name, float64(1+n%3), size) != nil {
 						return
 					}
-					held += size
-					if held > capacity && held != size {
-						t.Errorf("seed %d: %d of %d", seed, held, capacity)
+					if now := held.Add(size); now > capacity && now != size {
+						t.Errorf("seed %d: %d of %d", seed, now, capacity)
 					}
 					time.Sleep(work)
-					held -= size
+					held.Add(-size)
 					share.Release(name, size)
 				}()
 			}

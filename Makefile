@@ -13,6 +13,9 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(TESTENGINE_TOOLS)/bin/golangci-lint-$(GOLANGCI_VERSION)
 PIPELINES := $(filter-out %_benthos_test.yaml,$(wildcard pipelines/*.yaml))
 FUZZTIME ?= 30s
+# How much of the loops `make test` runs; `make check` and `make torture` run more.
+export TESTENGINE_CLUSTER_KILLS ?= 12
+export TESTENGINE_CLUSTER_EXECUTIONS ?= 400000
 
 .PHONY: help
 help: ## Lists the verbs.
@@ -55,6 +58,8 @@ services: ## Installs what tests need: a browser, collectors, Kafka, a Schema Re
 	tests/services/install.sh
 
 .PHONY: check
+check: TESTENGINE_CLUSTER_KILLS = 60
+check: TESTENGINE_CLUSTER_EXECUTIONS = 3000000
 check: export TESTENGINE_SEEDS ?= 2000
 check: lint test lint-pipelines test-pipelines docs-check fuzz-short ## What CI runs.
 

@@ -277,7 +277,7 @@ func (b *standing) regression(r *adversary.Break, test *adversary.Test, list []*
 // seedsOf reads the seeds to play, "7" or "20-29", from the environment.
 func seedsOf(t *testing.T, usual ...uint64) (seeds []uint64) {
 	t.Helper()
-	text := os.Getenv("TESTENGINE_SEEDS")
+	text := os.Getenv("TESTENGINE_WORLDS")
 	if text == "" {
 		return usual
 	}
@@ -296,7 +296,7 @@ func seedsOf(t *testing.T, usual ...uint64) (seeds []uint64) {
 }
 
 // TestAdversarialWorldsAreUnderstood scores the back-test on worlds that no
-// weight was fitted to. TESTENGINE_SEEDS plays other seeds ("2001-2005"), and
+// weight was fitted to. TESTENGINE_WORLDS plays other seeds ("2001-2005"), and
 // TESTENGINE_TRAIL tells what every test failed of that was called flaky wrongly.
 func TestAdversarialWorldsAreUnderstood(t *testing.T) {
 	var all standing

@@ -5,7 +5,7 @@ import "os"
 // headroom is how much more than usual the heap may grow between two garbage
 // collections. What a block needs lives for milliseconds, so fewer collections
 // find more of it dead; a percentage would let large states grow as well.
-const headroom = 256 << 20
+const headroom = 160 << 20
 
 // profiledBytes is how much memory is taken between two samples of the memory
 // profile. At the usual 512 KiB nearly every body is a sample, with its stack.

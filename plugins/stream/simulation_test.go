@@ -19,7 +19,7 @@ import (
 )
 
 // simWatch is how long a run may take by the clock on the wall.
-const simWatch = 15 * time.Second
+const simWatch = 2 * time.Minute
 
 // TestSimulation runs the real input, output, transaction and state, several of
 // each, in virtual time against simulated brokers, disks and networks that fail

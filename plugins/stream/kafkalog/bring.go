@@ -61,9 +61,6 @@ func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) erro
 		return fmt.Errorf("reading the committed offsets: %w", err)
 	}
 	known := committed[l.Topic][l.Partition]
-	if known.err != nil {
-		return fmt.Errorf("reading the committed offset: %w", known.err)
-	}
 	if err := s.checkNote(l, known); err != nil {
 		return err
 	}

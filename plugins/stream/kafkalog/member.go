@@ -180,9 +180,6 @@ func (s *Source) rewindLanes(client *kgo.Client, committed map[string]map[int32]
 			continue
 		}
 		c, ok := committed[l.Topic][l.Partition]
-		if c.err != nil {
-			return nil, fmt.Errorf("reading the committed offset of %s: %w", l.Lane, c.err)
-		}
 		if !ok {
 			return nil, s.errNoCommit(l.Topic, l.Partition)
 		}

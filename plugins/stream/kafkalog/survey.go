@@ -37,9 +37,6 @@ func (s *Source) survey(ctx context.Context) error {
 		if !ok {
 			return s.errNoCommit(l.Topic, l.Partition)
 		}
-		if c.err != nil {
-			return fmt.Errorf("reading the committed offset of %s in group %s: %w", l.Lane, s.options.Group, c.err)
-		}
 		if err := s.checkNote(l, c); err != nil {
 			return err
 		}

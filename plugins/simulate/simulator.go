@@ -89,6 +89,9 @@ func (s *simulator) Connect(ctx context.Context) error {
 
 // ReadBatch returns a batch of the history, or waits for the next live upload.
 func (s *simulator) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err // a live upload may be due as well: nobody would take it
+	}
 	batch, at := s.history()
 	if len(batch) == 0 {
 		if s.config.liveInterval <= 0 {

@@ -148,6 +148,14 @@ func TestTheRecordsOfAllChunksAreTheRecordsOfTheDocument(t *testing.T) {
 	}
 }
 
+// A string of a million escapes must not cost a million looks at all of it.
+func TestManyEscapesCostTheirLength(t *testing.T) {
+	body := []byte(`{"e":"` + strings.Repeat(`\n`, 4_000_000) + `","data":[1]}`)
+	chunks, err := cut.JSON(body, []string{"data"}, len(body))
+	require.NoError(t, err)
+	require.Len(t, chunks, 1)
+}
+
 func TestNDJSONIsCutBetweenLines(t *testing.T) {
 	chunks, err := cut.NDJSON([]byte("{\"a\":1}\n\n{\"a\":22}\r\n  {\"a\":3}"), 18)
 	require.NoError(t, err)

@@ -129,21 +129,25 @@ func (w *walker) skip(i int) int {
 	return i
 }
 
-// text returns the index behind the string at i.
+// text returns the index behind the string at i. A quote that was found is kept,
+// so that many escapes in front of it do not have it looked for again each time.
 func (w *walker) text(i int) int {
-	for i++; i < len(w.b); i++ {
-		next := bytes.IndexByte(w.b[i:], '"')
-		if next < 0 {
-			break
+	quote := i
+	for i++; ; {
+		if quote < i {
+			next := bytes.IndexByte(w.b[min(i, len(w.b)):], '"')
+			if next < 0 {
+				_ = w.fail(len(w.b), "")
+				return -1
+			}
+			quote = i + next
 		}
-		escape := bytes.IndexByte(w.b[i:i+next], '\\')
+		escape := bytes.IndexByte(w.b[i:quote], '\\')
 		if escape < 0 {
-			return i + next + 1
+			return quote + 1
 		}
-		i += escape + 1
+		i += escape + 2
 	}
-	_ = w.fail(len(w.b), "")
-	return -1
 }
 
 const (

@@ -229,11 +229,29 @@ func (w *simWorld) settled() bool {
 			quiet = 0
 		}
 		// The last runs are closed by ticks, which come some time after the last upload.
-		if quiet > 1 && !w.due() {
+		if quiet > 1 && !w.due() && !w.open() {
 			return true
 		}
 	}
 	return false
+}
+
+// open says whether a dead process left a transaction that brokers have not given
+// up yet: until then readers of committed records see nothing behind it.
+func (w *simWorld) open() bool {
+	topics := []string{"results", "runs", "dead_letters"}
+	admin := kadm.NewClient(w.client)
+	stable, stableErr := admin.ListCommittedOffsets(context.Background(), topics...)
+	ends, endErr := admin.ListEndOffsets(context.Background(), topics...)
+	if stableErr != nil || endErr != nil {
+		return true
+	}
+	open := false
+	ends.Each(func(end kadm.ListedOffset) {
+		at, known := stable.Lookup(end.Topic, end.Partition)
+		open = open || !known || at.Offset != end.Offset
+	})
+	return open
 }
 
 // due says whether the log still needs a tick.

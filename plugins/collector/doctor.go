@@ -154,7 +154,7 @@ func (d *Doctor) clock(ctx context.Context, base *url.URL) (string, error) {
 	return "this machine's clock is the server's, within " + clockTolerance.String(), nil
 }
 
-// upload sends an upload without executions: it makes no run.
+// upload sends an upload without executions, as collectors do when nothing is selected.
 func (d *Doctor) upload(ctx context.Context, base *url.URL) (string, error) {
 	body, _ := json.Marshal(map[string]any{ //nolint:errchkjson // texts alone
 		"format": "json", "run_env": map[string]string{"CI": "generic", "key": "doctor", "collector": "connect-testengine doctor"}, "data": []any{},

@@ -168,14 +168,10 @@ func wholeMessage(m *service.Message, whole []byte) *service.Message {
 	return out
 }
 
-var holdResults = map[error]string{
-	hold.ErrTimeout: "timeout", hold.ErrBudget: "budget", hold.ErrMismatch: "mismatch", hold.ErrChecksum: "checksum",
-}
-
 // rejected makes a message of every piece that is given up.
 func (h *holder) rejected(m *service.Message, lost []hold.Lost) (batch service.MessageBatch) {
 	for _, l := range lost {
-		h.results.Incr(1, holdResults[l.Reason])
+		h.results.Incr(1, resultOf(l.Reason))
 		at, _ := message.Position(m)
 		h.log.Warnf("Giving up piece %d of %d of payload %s at record %v: %v", l.Index, l.Count, l.ID, at, l.Reason)
 		out := m.Copy()

@@ -92,7 +92,7 @@ func (r *reassembler) ReadBatch(ctx context.Context) (service.MessageBatch, serv
 				return nil, nil, err
 			}
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-			r.expire(ctx)
+			r.expire()
 		default:
 			return nil, nil, err
 		}
@@ -188,7 +188,7 @@ func (r *reassembler) add(ctx context.Context, from *delivery, m *service.Messag
 	r.leave(ended)
 }
 
-func (r *reassembler) expire(context.Context) {
+func (r *reassembler) expire() {
 	r.mu.Lock()
 	ended := r.joiner.Expired(r.now())
 	r.gauge()

@@ -156,7 +156,7 @@ func TestWhatDoesNotFitLeavesWithAReason(t *testing.T) {
 		{"more pieces than allowed", "max_pieces: 3", service.MessageBatch{long[0]}, "the piece does not fit to the others of its payload"},
 		{"no index", "", service.MessageBatch{with(short[1].Copy(), testengine.MetaChunkIndex, "one")}, "the piece does not fit to the others of its payload"},
 		{"another content", "", wrong, "the payload's checksum or length is another one"},
-		{"its source holds too much", "max_source_bytes: 100B", service.MessageBatch{long[0], long[1]}, "the open payloads of its source hold too many bytes"},
+		{"its source holds too much", "max_source_bytes: 100B", service.MessageBatch{long[0], long[1]}, "open payloads hold too many bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, m, _ := read(t, reassemblerOf(t, c.yaml, &shelf{batches: []service.MessageBatch{c.batch}}))

@@ -35,7 +35,6 @@ func (d *door) authorize(r *http.Request) (tenant.Tenant, error) {
 		return tenant.Tenant{}, overloaded("the server is starting", d.config.retryAfter)
 	}
 	token, _ := tenant.ParseAuthorization(r.Header.Get("Authorization"))
-	client := guessLimits{most: d.config.wrongTokens}
 	if tenant.LooksLikeJWT(token) {
 		return d.authorizeOIDC(r.Context(), known, token)
 	}
@@ -45,17 +44,12 @@ func (d *door) authorize(r *http.Request) (tenant.Tenant, error) {
 		return who, nil
 	}
 	if errors.Is(err, tenant.ErrNoSuite) {
-		if wait := d.gate.guesses.Take(d.now(), r.RemoteAddr, client.quota(), 0); wait > 0 {
+		if wait := d.gate.guesses.Take(d.now(), r.RemoteAddr, quota.Limits{Uploads: int64(d.config.wrongTokens)}, 0); wait > 0 {
 			return tenant.Tenant{}, tooMany("too many wrong tokens came from this address", resultUnauthorized, wait)
 		}
 	}
 	return tenant.Tenant{}, unauthorized(err)
 }
-
-// guessLimits is how often a client may present a wrong token in a minute.
-type guessLimits struct{ most int }
-
-func (g guessLimits) quota() quota.Limits { return quota.Limits{Uploads: int64(g.most)} }
 
 func (d *door) authorizeOIDC(ctx context.Context, known *directory, token string) (tenant.Tenant, error) {
 	identity, err := d.gate.oidc.verify(ctx, token)

@@ -4,9 +4,9 @@ package hold
 
 import (
 	"encoding/binary"
-	"errors"
 	"slices"
 
+	"github.com/connect-testengine/connect-testengine/plugins/chunk/join"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -22,14 +22,6 @@ type Table interface {
 	CancelTimer(id uint64)
 	Due(time int64) (id uint64, due int64, ok bool)
 }
-
-// Why a payload is given up.
-var (
-	ErrTimeout  = errors.New("not all pieces came in time")
-	ErrBudget   = errors.New("the open payloads of the partition hold too many bytes")
-	ErrMismatch = errors.New("the piece does not fit to the others of its payload")
-	ErrChecksum = errors.New("the payload's checksum or length is another one")
-)
 
 // Limits bound what is held; times are milliseconds of the log.
 type Limits struct {
@@ -70,20 +62,20 @@ func Add(t Table, limits Limits, offset int64, p Piece, checksum func([]byte) st
 	h, known := readHeader(t, id)
 	if !known {
 		if p.Count < 1 || p.Count > limits.Pieces {
-			return nil, []Lost{{p, ErrMismatch}}
+			return nil, []Lost{{p, join.ErrMismatch}}
 		}
 		h = header{Count: p.Count, Bytes: p.Bytes, Checksum: p.Checksum, ID: p.ID, Org: p.Org, Suite: p.Suite, lengths: make([]int64, p.Count)}
 	}
 	if p.Count != h.Count || p.Index < 0 || p.Index >= h.Count || p.Bytes != h.Bytes || p.Checksum != h.Checksum {
-		return nil, []Lost{{p, ErrMismatch}}
+		return nil, []Lost{{p, join.ErrMismatch}}
 	}
 	if h.Done > 0 || h.lengths[p.Index] > 0 {
 		return nil, nil // it came before
 	}
 	held, _ := t.Cell(openBytes)
 	if int64(held)+int64(len(p.Content)) > limits.Bytes {
-		lost = giveUp(t, id, h, ErrBudget)
-		return nil, append(lost, Lost{p, ErrBudget})
+		lost = giveUp(t, id, h, join.ErrBudget)
+		return nil, append(lost, Lost{p, join.ErrBudget})
 	}
 	t.SetCell(openBytes, held+uint64(len(p.Content)))
 	writePiece(t, id, p.Index, p.Content)
@@ -95,9 +87,9 @@ func Add(t Table, limits Limits, offset int64, p Piece, checksum func([]byte) st
 		writeHeader(t, id, h)
 		return nil, nil
 	}
-	whole = join(t, id, h)
+	whole = payloadOf(t, id, h)
 	if int64(len(whole)) != h.Bytes || checksum(whole) != h.Checksum {
-		return nil, giveUp(t, id, h, ErrChecksum)
+		return nil, giveUp(t, id, h, join.ErrChecksum)
 	}
 	h.Done = offset + 1
 	writeHeader(t, id, h)
@@ -109,7 +101,7 @@ func Add(t Table, limits Limits, offset int64, p Piece, checksum func([]byte) st
 func Again(t Table, offset int64, p Piece) (whole []byte) {
 	id := keyOf(p.ID)
 	if h, known := readHeader(t, id); known && h.Done == offset+1 {
-		return join(t, id, h)
+		return payloadOf(t, id, h)
 	}
 	return nil
 }
@@ -128,7 +120,7 @@ func Expire(t Table, now int64) (lost []Lost) {
 		case h.Done > 0:
 			forget(t, id, h)
 		default:
-			lost = append(lost, giveUp(t, id, h, ErrTimeout)...)
+			lost = append(lost, giveUp(t, id, h, join.ErrTimeout)...)
 		}
 	}
 }
@@ -140,7 +132,7 @@ func giveUp(t Table, id uint64, h header, reason error) (lost []Lost) {
 		}
 		lost = append(lost, Lost{Piece{
 			ID: h.ID, Org: h.Org, Suite: h.Suite, Index: index, Count: h.Count, Bytes: h.Bytes, Checksum: h.Checksum,
-			Content: readPiece(t, id, index, nil),
+			Content: appendPiece(nil, t, id, index, int(length-1)),
 		}, reason})
 	}
 	forget(t, id, h)
@@ -178,20 +170,17 @@ func writePiece(t Table, id uint64, index int, content []byte) {
 	}
 }
 
-func readPiece(t Table, id uint64, index int, to []byte) []byte {
-	h, _ := readHeader(t, id)
-	for n := range segments(int(h.lengths[index] - 1)) {
+func appendPiece(to []byte, t Table, id uint64, index, length int) []byte {
+	for n := range segments(length) {
 		to = append(to, t.Value(segmentKey(id, index, n))...)
 	}
 	return to
 }
 
-func join(t Table, id uint64, h header) []byte {
+func payloadOf(t Table, id uint64, h header) []byte {
 	whole := make([]byte, 0, h.Bytes)
-	for index := range h.lengths {
-		for n := range segments(int(h.lengths[index] - 1)) {
-			whole = append(whole, t.Value(segmentKey(id, index, n))...)
-		}
+	for index, length := range h.lengths {
+		whole = appendPiece(whole, t, id, index, int(length-1))
 	}
 	return whole
 }

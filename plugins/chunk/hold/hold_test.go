@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/hold"
+	"github.com/connect-testengine/connect-testengine/plugins/chunk/join"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 )
 
@@ -82,11 +83,11 @@ func TestWhatIsGivenUpLeavesPieceByPiece(t *testing.T) {
 		want   error
 		lost   int
 	}{
-		{"not whole in time", limits, two[:1], 61_000, hold.ErrTimeout, 1},
-		{"too many bytes", hold.Limits{Bytes: 80, Pieces: 9, Timeout: 1000}, two, 0, hold.ErrBudget, 2},
-		{"another count", limits, []hold.Piece{two[0], other}, 0, hold.ErrMismatch, 1},
-		{"more pieces than allowed", hold.Limits{Bytes: 1000, Pieces: 1}, two[:1], 0, hold.ErrMismatch, 1},
-		{"another content", limits, []hold.Piece{two[0], wrong}, 0, hold.ErrChecksum, 2},
+		{"not whole in time", limits, two[:1], 61_000, join.ErrTimeout, 1},
+		{"too many bytes", hold.Limits{Bytes: 80, Pieces: 9, Timeout: 1000}, two, 0, join.ErrBudget, 2},
+		{"another count", limits, []hold.Piece{two[0], other}, 0, join.ErrMismatch, 1},
+		{"more pieces than allowed", hold.Limits{Bytes: 1000, Pieces: 1}, two[:1], 0, join.ErrMismatch, 1},
+		{"another content", limits, []hold.Piece{two[0], wrong}, 0, join.ErrChecksum, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tab := table(t)

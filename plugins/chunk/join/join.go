@@ -12,8 +12,8 @@ import (
 var (
 	// ErrTimeout is a payload that was not whole in time.
 	ErrTimeout = errors.New("not all pieces came in time")
-	// ErrBudget is the oldest payload of a source whose open payloads hold too many bytes.
-	ErrBudget = errors.New("the open payloads of its source hold too many bytes")
+	// ErrBudget is a payload given up because open ones hold too many bytes.
+	ErrBudget = errors.New("open payloads hold too many bytes")
 	// ErrMismatch is a piece that does not fit to those before it.
 	ErrMismatch = errors.New("the piece does not fit to the others of its payload")
 	// ErrChecksum is a payload that is not what was cut.

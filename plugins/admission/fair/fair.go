@@ -77,17 +77,6 @@ func (s *Share) Acquire(ctx context.Context, name string, weight float64, n int6
 	return ErrFull
 }
 
-// TryAcquire takes n only if there is room and nobody waits.
-func (s *Share) TryAcquire(name string, weight float64, n int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.waiting > 0 || !s.fits(n) {
-		return false
-	}
-	s.give(s.tenant(name, weight), n)
-	return true
-}
-
 // Release gives back n that the tenant holds.
 func (s *Share) Release(name string, n int64) {
 	s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func (f fakeStore) Watermark(context.Context, testengine.LogIdentity, int) (int6
 
 type fixture struct {
 	disk  *crashdisk.Disk
-	clock time.Time
+	clock *testClock
 	lanes int
 	state *fakeState
 	real  *state.Store // in the place of state
@@ -89,8 +90,20 @@ type fixture struct {
 }
 
 func newFixture() *fixture {
-	return &fixture{disk: crashdisk.New(1), clock: time.UnixMilli(1_000_000), lanes: 1}
+	return &fixture{disk: crashdisk.New(1), clock: newTestClock(1_000_000), lanes: 1}
 }
+
+// testClock stands still until a test moves it; answers are given on the log's goroutine, which reads it too.
+type testClock struct{ milliseconds atomic.Int64 }
+
+func newTestClock(milliseconds int64) *testClock {
+	c := new(testClock)
+	c.milliseconds.Store(milliseconds)
+	return c
+}
+
+func (c *testClock) Now() time.Time          { return time.UnixMilli(c.milliseconds.Load()) }
+func (c *testClock) Advance(d time.Duration) { c.milliseconds.Add(d.Milliseconds()) }
 
 func (f *fixture) open(t *testing.T) *uploadLog {
 	t.Helper()
@@ -100,8 +113,8 @@ func (f *fixture) open(t *testing.T) *uploadLog {
 			path: "data/log", tickInterval: time.Hour, batch: uploadlog.Limit{Entries: 3, Bytes: 1 << 20},
 			options: uploadlog.Options{Lanes: f.lanes, SegmentBytes: 32 << 10, Random: rand.NewChaCha8([32]byte{1}), MemoryBytes: 8 << 10},
 		},
-		now: func() time.Time { return f.clock }, logger: mgr.Logger(), metrics: newUploadLogMetrics(mgr.Metrics()),
-		changed: make(chan struct{}, 1), lastAppend: f.clock, store: f.store,
+		now: f.clock.Now, logger: mgr.Logger(), metrics: newUploadLogMetrics(mgr.Metrics()),
+		changed: make(chan struct{}, 1), lastAppend: f.clock.Now(), store: f.store,
 	}
 	if f.state != nil {
 		u.follower = f.state

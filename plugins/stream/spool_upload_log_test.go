@@ -17,7 +17,7 @@ import (
 // newSpooled is a fixture whose clock stands where its uploads are received.
 func newSpooled() *fixture {
 	f := newFixture()
-	f.clock = time.UnixMilli(2000)
+	f.clock = newTestClock(2000)
 	return f
 }
 
@@ -73,7 +73,7 @@ func TestASlowOutputCostsNobodyAnAnswer(t *testing.T) {
 	first := begin(t, u, upload("a", 1))
 	offsets, _, ack := read(t, u)
 	require.Equal(t, []int64{0}, offsets)
-	f.clock = f.clock.Add(11 * time.Second)
+	f.clock.Advance(11 * time.Second)
 	u.spoolRound()
 	require.NoError(t, <-first, "it is safe on disk")
 	for number := 2; number < 8; number++ {
@@ -99,10 +99,10 @@ func TestASlowOutputCostsNobodyAnAnswer(t *testing.T) {
 func TestWhatTheOutputMayNotHaveComesAgainAfterAKill(t *testing.T) {
 	f := newSpooled()
 	u := openSpooled(t, f)
-	f.clock = f.clock.Add(time.Minute)
+	f.clock.Advance(time.Minute)
 	waiting := begin(t, u, upload("a", 1))
 	_, _, ack := read(t, u)
-	f.clock = f.clock.Add(11 * time.Second)
+	f.clock.Advance(11 * time.Second)
 	u.spoolRound()
 	require.NoError(t, <-waiting)
 	require.NoError(t, write(t, u, upload("a", 2)))

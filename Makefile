@@ -11,6 +11,12 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.dateBuilt=$(DATE)
 export TESTENGINE_TOOLS ?= $(HOME)/.cache/connect-testengine
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(TESTENGINE_TOOLS)/bin/golangci-lint-$(GOLANGCI_VERSION)
+# Go's vector instructions, where it has them. A plain `go build` takes the portable twins of the same code.
+ifeq ($(shell go env GOARCH),amd64)
+export GOEXPERIMENT ?= simd
+endif
+# The folders that have such twins.
+TWINS = $(sort $(patsubst %/,./%,$(dir $(shell grep -rl --include='*.go' '^//go:build goexperiment.simd' plugins))))
 PIPELINES := $(filter-out %_benthos_test.yaml,$(wildcard pipelines/*.yaml))
 FUZZTIME ?= 30s
 # How much of the loops `make test` runs; `make check` and `make torture` run more.
@@ -43,6 +49,7 @@ cluster: build ## A real Kafka and one process for each pipeline, side by side.
 .PHONY: test
 test: services build ## Installs what tests need and runs them, with the race detector on our packages.
 	go test -race -shuffle=on -timeout 20m ./plugins/... ./cmd/...
+	GOEXPERIMENT= go test -count=1 $(TWINS)
 	go test -count=1 -timeout 20m ./tests/...
 	$(SIMULATE)
 

@@ -4,6 +4,7 @@ package cut
 
 import (
 	"math/bits"
+
 	"simd/archsimd"
 )
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"syscall"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -24,6 +25,7 @@ var (
 func main() {
 	runtime.MemProfileRate = profiledBytes
 	ballast := newBallast()
+	go endWhenRefused()
 	code, err := service.RunCLIToCode(context.Background(),
 		service.CLIOptSetVersion(version, dateBuilt),
 		service.CLIOptSetBinaryName("connect-testengine"),
@@ -48,4 +50,11 @@ func main() {
 		code = 1 // The stream ended in good order, but not because it was done.
 	}
 	os.Exit(code)
+}
+
+// endWhenRefused closes the process in good order when a stream was refused: an
+// output inside of another one, or a buffer, cannot end its stream by itself.
+func endWhenRefused() {
+	<-stream.Refusals()
+	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 }

@@ -259,7 +259,7 @@ func (u *uploadLog) refuse(err error) {
 	}
 	u.mu.Unlock()
 	if first && !errors.Is(err, context.Canceled) {
-		u.logger.Errorf("the upload log stops: %v", err)
+		refuse(u.logger, fmt.Errorf("the upload log stops: %w", err))
 	}
 	u.signal()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -24,12 +23,6 @@ func init() {
 			return &kafkaStateful{config: config, mgr: mgr, metrics: newKafkaMetrics(mgr.Metrics())}, nil
 		})
 }
-
-var refused atomic.Bool
-
-// Refused says whether an input has ended its stream because going on would lose
-// or double something. The process should then not end as if all were well.
-func Refused() bool { return refused.Load() }
 
 // kafkaStateful is the input: the source, and records as messages.
 type kafkaStateful struct {
@@ -171,8 +164,7 @@ func (in *kafkaStateful) messages(ctx context.Context, batch *kafkalog.Batch) (s
 // refuse ends the stream, and with it the process.
 func (in *kafkaStateful) refuse(err error) {
 	in.refused = err
-	refused.Store(true)
-	in.mgr.Logger().Errorf("The stream ends: %v", err)
+	refuse(in.mgr.Logger(), err)
 }
 
 // Close implements service.BatchInput.

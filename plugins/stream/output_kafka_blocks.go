@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -66,11 +65,21 @@ func newKafkaBlocks(conf *service.ParsedConfig, mgr *service.Resources) (*kafkaB
 }
 
 // Connect implements service.BatchOutput. It checks what can be checked before
-// the first record.
+// the first record. Brokers that are away are an error, and the host tries
+// again; what is refused ends the stream.
 func (out *kafkaBlocks) Connect(ctx context.Context) error {
 	if out.client != nil {
 		return nil
 	}
+	err := out.connect(ctx)
+	if errors.Is(err, kafkalog.ErrRefused) || errors.Is(err, testengine.ErrIncompatibleSchema) {
+		refuse(out.mgr.Logger(), err)
+		return service.ErrEndOfInput // The host takes it for the end of the output.
+	}
+	return err
+}
+
+func (out *kafkaBlocks) connect(ctx context.Context) error {
 	options := append(append([]kgo.Opt{}, out.options...), out.producer.options...)
 	if out.config.transaction != "" {
 		t, err := customResource[*transaction](out.mgr, transactionType, out.config.transaction)
@@ -84,7 +93,7 @@ func (out *kafkaBlocks) Connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(out.prepare(ctx), out.checkTopics(ctx, client)); err != nil {
+	if err := out.check(ctx, client); err != nil {
 		client.Close()
 		return err
 	}
@@ -93,6 +102,17 @@ func (out *kafkaBlocks) Connect(ctx context.Context) error {
 		out.writer = kafkalog.NewWriter(client, out.mgr.Logger())
 	}
 	return nil
+}
+
+// check asks whether everything can be written that will have to be.
+func (out *kafkaBlocks) check(ctx context.Context, client *kgo.Client) error {
+	if err := kafkalog.CheckBrokers(ctx, client, out.transaction != nil); err != nil {
+		return err
+	}
+	if err := out.checkTopics(ctx, client); err != nil {
+		return err
+	}
+	return out.prepare(ctx)
 }
 
 // prepare makes the schemas known before the first record.
@@ -135,22 +155,14 @@ func (out *kafkaBlocks) checkTopics(ctx context.Context, client *kgo.Client) err
 	if names = slices.Compact(names); len(names) == 0 {
 		return nil
 	}
-	admin := kadm.NewClient(client)
-	details, err := admin.ListTopics(ctx, names...)
+	found, err := kafkalog.FindTopics(ctx, client, true, names...)
 	if err != nil {
-		return fmt.Errorf("looking for the topics: %w", err)
+		return err
 	}
-	for _, name := range names {
-		switch found := details[name]; {
-		case errors.Is(found.Err, kerr.UnknownTopicOrPartition):
-			return fmt.Errorf("topic %s does not exist: `connect-testengine topics create` makes it", name)
-		case found.Err != nil:
-			return fmt.Errorf("looking for topic %s: %w", name, found.Err)
-		default:
-			out.partitions.Store(name, len(found.Partitions))
-		}
+	for name, topic := range found {
+		out.partitions.Store(name, topic.Partitions)
 	}
-	return out.checkLimits(ctx, admin, names)
+	return out.checkLimits(ctx, kadm.NewClient(client), names)
 }
 
 // WriteBatch implements service.BatchOutput: all of the batch, or an error.

@@ -3,7 +3,6 @@
 package stream
 
 import (
-	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -24,12 +23,21 @@ const simWatch = 2 * time.Minute
 // TestSimulation runs the real input, output, transaction and state, several of
 // each, in virtual time against simulated brokers, disks and networks that fail
 // by a seed. TESTENGINE_SEEDS says how many seeds, TESTENGINE_SEED which one alone.
+// The same is done to those that work without transactions: ranges for a store,
+// and at-least-once copies.
 //
 // A seed decides what is done to whom and when; which goroutine runs first is the
 // scheduler's, so a find may need a few tries to be seen again. Seeds that found
 // something are among the first 200 and so in every run: 32 (transaction markers
 // counted for the log's time), 40 (a state that had seen markers alone was refused).
-func TestSimulation(t *testing.T) {
+func TestSimulation(t *testing.T) { simulateSeeds(t, simTransactions()) }
+
+func TestSimulationOfRanges(t *testing.T) { simulateSeeds(t, simRanges()) }
+
+func TestSimulationWithoutTransactions(t *testing.T) { simulateSeeds(t, simCopies()) }
+
+func simulateSeeds(t *testing.T, kind simKind) {
+	t.Helper()
 	first, count := uint64(1), uint64(200)
 	if text := os.Getenv("TESTENGINE_SEEDS"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
@@ -47,7 +55,7 @@ func TestSimulation(t *testing.T) {
 		t.Run(fmt.Sprintf("shard %d", shard), func(t *testing.T) {
 			t.Parallel()
 			for n, failed := shard, 0; n < count && failed < 3; n += shards {
-				if !simulate(t, first+n, verbose) {
+				if !simulate(t, first+n, kind, verbose) {
 					failed++
 				}
 			}
@@ -56,7 +64,7 @@ func TestSimulation(t *testing.T) {
 }
 
 // simulate is one seed. Whatever is wrong is one line that says how to see it again.
-func simulate(t *testing.T, seed uint64, verbose bool) (well bool) {
+func simulate(t *testing.T, seed uint64, kind simKind, verbose bool) (well bool) {
 	t.Helper()
 	again := fmt.Sprintf("make simulate SEED=%d", seed)
 	var w *simWorld
@@ -69,7 +77,7 @@ func simulate(t *testing.T, seed uint64, verbose bool) (well bool) {
 	})
 	defer watch.Stop()
 	synctest.Test(t, func(t *testing.T) {
-		w = newSimWorld(t, seed)
+		w = newSimWorld(t, seed, kind)
 		w.verbose = verbose
 		w.run(seed)
 	})
@@ -107,9 +115,7 @@ func (w *simWorld) run(seed uint64) {
 		w.wrong("the pipeline does not come to the end of its log, committed %v", w.committed())
 	}
 	w.end()
-	_, log := w.check()
-	id := w.cluster.TopicInfo("uploads").TopicID
-	w.audit(log, base64.RawURLEncoding.EncodeToString(id[:]))
+	w.kind.check(w)
 	w.client.Close()
 	w.cluster.Close()
 	time.Sleep(3 * time.Minute) // What is still closing may end.

@@ -5,7 +5,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,21 +12,15 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
-	"github.com/connect-testengine/connect-testengine/plugins/message"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/depot"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
-	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 const (
-	simGroup     = "pipeline"
-	simSession   = 3 * time.Second
-	simTimeout   = 4 * time.Second
-	simPoison    = "poison"
-	simSnapshots = 700 * time.Millisecond
-	simUploads   = 1700 * time.Millisecond
+	simGroup   = "pipeline"
+	simSession = 3 * time.Second
+	simCommits = 300 * time.Millisecond
 )
 
 // simNode is a machine: a name and a disk that outlive its workers.
@@ -92,39 +85,20 @@ func (k *simWorker) live() {
 	}
 	k.loops.Wait()
 	k.batches.Wait()
+	if k.output != nil {
+		_ = k.output.Close(context.Background())
+	}
 }
 
-func (k *simWorker) run() (err error) {
+func (k *simWorker) run() error {
 	mgr := service.MockResources(service.MockResourcesOptUseLogger(k.world.logger(k.node.name)))
-	directory, err := depot.NewDirectory(simDisk{k.world.shared, k.process}, "depot")
-	if err != nil {
-		return err
-	}
-	k.store, err = state.Open(simDisk{k.node.disk, k.process}, state.Options{
-		Dir: "state", SegmentBytes: 4 << 10, MergeBytes: 8 << 10, Pipeline: simGroup, Depot: directory,
-		Process: k.world.word(), Now: time.Now, Warn: func(text string) { mgr.Logger().Warn(text) },
-	})
-	if err != nil {
-		return err
-	}
-	k.every(simSnapshots, k.store.Run)
-	k.every(simUploads, k.store.RunUploads)
-	k.pipeline = newSimPipeline(k.store, mgr, k.world.wrong)
-	t := &kafkalog.Transaction{
-		ID: simGroup + "/" + simGroup + "/" + k.node.name, Group: simGroup, InstanceID: k.node.name, Timeout: simTimeout,
-		Client: k.client(), Producer: []kgo.Opt{kgo.RecordPartitioner(kafkalog.Placed()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0)},
-	}
-	k.output = &kafkaBlocks{
-		config: kafkaBlocksConfig{
-			transaction: "transaction", copartition: true, format: formatRaw,
-			topics: map[string]string{string(testengine.KindUploadReport): "results", string(testengine.KindRun): "runs"},
-		},
-		producer: kafkaProducer{recordBytes: 1 << 20}, mgr: mgr, transaction: t,
-		records: mgr.Metrics().NewCounter("records"), dead: mgr.Metrics().NewCounter("dead", "reason"),
-	}
 	k.input = &kafkaStateful{mgr: mgr, metrics: newKafkaMetrics(mgr.Metrics()), reader: &kafkaReader{}}
+	options, err := k.world.kind.equip(k, mgr)
+	if err != nil {
+		return err
+	}
 	for {
-		k.input.source, err = kafkalog.Open(k.reading, k.options(t, mgr))
+		k.input.source, err = kafkalog.Open(k.reading, options)
 		if err == nil {
 			break
 		}
@@ -139,11 +113,11 @@ func (k *simWorker) client() []kgo.Opt {
 	return append(k.network.options(), kgo.SeedBrokers(k.world.addresses...))
 }
 
-func (k *simWorker) options(t *kafkalog.Transaction, mgr *service.Resources) kafkalog.Options {
+// options are those that every kind of worker has.
+func (k *simWorker) options(mgr *service.Resources) kafkalog.Options {
 	return kafkalog.Options{
 		Client: k.client(), Group: simGroup, InstanceID: k.node.name, Topics: []string{"uploads"}, DeadLetters: "dead_letters",
-		Transaction: t, Follower: k.store, CheckKeys: true, Keyless: keyless, Tick: k.input.reader.tick,
-		BatchRecords: 5, Cycle: 60 * time.Millisecond, AbortAfter: 1500 * time.Millisecond, Drain: time.Second,
+		CheckKeys: true, Keyless: keyless, BatchRecords: 5, Drain: time.Second,
 		SessionTimeout: simSession, RebalanceTimeout: 4 * time.Second, TickInterval: 400 * time.Millisecond,
 		RecordBytes: 1 << 20, Logger: mgr.Logger(), Observer: k.input.metrics,
 	}
@@ -186,20 +160,12 @@ func (k *simWorker) host() error {
 
 func (k *simWorker) handle(batch service.MessageBatch, ack service.AckFunc) {
 	nack, slow := k.trouble()
-	var out service.MessageBatch
-	for _, m := range batch {
-		if !k.process.passage(k.process.dead) {
-			return
-		}
-		content, _ := m.AsBytes()
-		nack = nack || strings.HasPrefix(string(content), simPoison) && !message.Silent(m)
-		out = append(out, k.pipeline.process(k.ctx, m)...)
-	}
+	out, bad := k.world.kind.process(k, batch)
 	if slow > 0 && !k.rest(slow) || !k.process.passage(k.process.dead) {
 		return
 	}
-	err := k.output.WriteBatch(k.ctx, out)
-	if err == nil && nack {
+	err := k.world.kind.write(k, out)
+	if err == nil && (nack || bad) {
 		err = errors.New("the simulated output refuses")
 	}
 	if k.process.passage(k.process.dead) {

@@ -41,12 +41,7 @@ func newTestKafka(t *testing.T) *testKafka {
 	k.client, err = kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kafkalog.Placed()))
 	require.NoError(t, err)
 	t.Cleanup(k.client.Close)
-	var begin kadm.Offsets
-	for partition := range int32(kafkaPartitions) {
-		begin.AddOffset("uploads", partition, 0, -1)
-	}
-	_, err = kadm.NewClient(k.client).CommitOffsets(t.Context(), "pipeline", begin)
-	require.NoError(t, err)
+	beginAtZero(t, k.client, "uploads")
 	return k
 }
 

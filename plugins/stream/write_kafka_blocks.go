@@ -232,7 +232,7 @@ func (out *kafkaBlocks) checkLimits(ctx context.Context, admin *kadm.Client, nam
 				continue
 			}
 			if limit, err := strconv.Atoi(*c.Value); err == nil && limit < out.producer.recordBytes {
-				return fmt.Errorf("topic %s takes batches of %d bytes (max.message.bytes), %s is %d: raise the one or lower the other",
+				return kafkalog.Refusal("topic %s takes batches of %d bytes (max.message.bytes), %s is %d: raise the one or lower the other",
 					topic.Name, limit, kfMaxMessage, out.producer.recordBytes)
 			}
 		}

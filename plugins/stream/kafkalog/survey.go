@@ -9,19 +9,16 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// oldestTxnOffsetCommit is the version that came with fencing by the group's
-// generation (Kafka 2.5): without it a zombie could commit.
-const oldestTxnOffsetCommit = 3
-
 // survey asks the brokers what there is and refuses what cannot go well.
 func (s *Source) survey(ctx context.Context) error {
-	if err := s.surveyVersions(ctx); err != nil {
-		return err
+	if s.options.Transaction != nil {
+		if err := CheckBrokers(ctx, s.side, true); err != nil {
+			return err
+		}
 	}
 	if err := s.surveyTopics(ctx); err != nil {
 		return err
@@ -44,42 +41,18 @@ func (s *Source) survey(ctx context.Context) error {
 	return nil
 }
 
-func (s *Source) surveyVersions(ctx context.Context) error {
-	if s.options.Transaction == nil {
-		return nil
-	}
-	response, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, s.side)
-	if err != nil {
-		return fmt.Errorf("asking the brokers for their version: %w", err)
-	}
-	for _, key := range response.ApiKeys {
-		if key.ApiKey == kmsg.TxnOffsetCommit.Int16() && key.MaxVersion >= oldestTxnOffsetCommit {
-			return nil
-		}
-	}
-	return refuse("the brokers are too old for transactions that a group's generation fences: Kafka 2.5 or newer is needed")
-}
-
 func (s *Source) surveyTopics(ctx context.Context) error {
-	details, err := kadm.NewClient(s.side).ListTopics(ctx, s.options.Topics...)
+	all, err := FindTopics(ctx, s.side, false, s.options.Topics...)
 	if err != nil {
-		return fmt.Errorf("looking for the topics: %w", err)
+		return err
 	}
 	s.topics = make(map[string]topic)
 	var names []string
 	for _, name := range s.options.Topics {
-		found := details[name]
-		switch {
-		case errors.Is(found.Err, kerr.UnknownTopicOrPartition):
-			return refuse("topic %s does not exist: `connect-testengine topics create` makes it", name)
-		case found.Err != nil && forbidden(found.Err):
-			return refuse("the brokers deny the right to read topic %s: %v", name, found.Err)
-		case found.Err != nil:
-			return fmt.Errorf("looking for topic %s: %w", name, found.Err)
-		}
-		s.topics[name] = topic{id: found.ID, partitions: len(found.Partitions), first: len(s.ordered)}
+		found := all[name]
+		s.topics[name] = topic{id: found.ID, partitions: found.Partitions, first: len(s.ordered)}
 		s.lanes[name] = make(map[int32]*lane)
-		for partition := range int32(len(found.Partitions)) {
+		for partition := range int32(found.Partitions) {
 			l := newLane(Lane{Topic: name, Partition: partition, Number: len(s.ordered)})
 			s.lanes[name][partition] = l
 			s.ordered = append(s.ordered, l)

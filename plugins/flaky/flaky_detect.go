@@ -31,6 +31,7 @@ func init() {
 // at the start, so that threads share it.
 type detector struct {
 	settings detect.Settings
+	memory   stateful.Memory[*detect.Engine]
 	lanes    *stateful.Lanes[*detect.Engine]
 	log      *service.Logger
 	verdicts *service.MetricCounter
@@ -47,15 +48,22 @@ func detectorFromParsed(conf *service.ParsedConfig, res *service.Resources) (*de
 	if err != nil {
 		return nil, err
 	}
+	logic := fmt.Sprintf("%s-signatures-%d", settings.Logic(), signature.Version)
+	memory := stateful.Memory[*detect.Engine]{
+		Label: label, Table: tableName, Logic: logic,
+		Make: func(table *state.Table) *detect.Engine {
+			engine := detect.New(table, settings, sign)
+			if restored := table.RestoredLogic(); restored != "" && restored != logic {
+				engine.Changed()
+			}
+			return engine
+		},
+		Opened:  (*detect.Engine).Advance,
+		Closing: (*detect.Engine).Flush,
+	}
 	return &detector{
-		settings: settings,
-		lanes: stateful.New(res, stateful.Memory[*detect.Engine]{
-			Label: label, Table: tableName,
-			Logic:   fmt.Sprintf("%s-signatures-%d", settings.Logic(), signature.Version),
-			Make:    func(table *state.Table) *detect.Engine { return detect.New(table, settings, sign) },
-			Opened:  (*detect.Engine).Advance,
-			Closing: (*detect.Engine).Flush,
-		}),
+		settings: settings, memory: memory,
+		lanes:    stateful.New(res, memory),
 		log:      res.Logger(),
 		verdicts: res.Metrics().NewCounter("testengine_flaky_verdicts_total", "type"),
 		runs:     res.Metrics().NewCounter("testengine_flaky_runs_total", "event"),
@@ -104,6 +112,11 @@ func (d *detector) take(ctx context.Context, m *service.Message, logged bool, bl
 		events = nil
 		if r.Applied {
 			return nil
+		}
+		if message.Silent(m) {
+			r.Lane.Redone()
+		} else {
+			r.Lane.Restate()
 		}
 		if block != nil {
 			r.Lane.Block(block)

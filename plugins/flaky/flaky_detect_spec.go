@@ -186,6 +186,8 @@ Takes blocks of executions (from ` + "`upload_decode`" + `) and lets them pass u
 
 Verdicts are ` + "`flaky.suspected`" + ` on the first piece of evidence, ` + "`flaky.detected`" + ` when enough independent evidence is there, ` + "`flaky.updated`" + `, ` + "`flaky.healed`" + `, ` + "`flaky.stale`" + `, ` + "`flaky.retracted`" + `, ` + "`test.broken`" + `, ` + "`test.fixed`" + `, ` + "`infra.incident.opened`" + ` and ` + "`infra.incident.closed`" + `. Each carries its evidence, the probability that it is right, and rule and version; its id is the same whenever the same log is read again.
 
+When a state is restored that was computed under other rules, the records behind it are done again under the present ones, silently. The first record after them then says anew what holds for every test that they touched; ` + "`flaky.retracted`" + ` where nothing holds.
+
 Time is the log's (metadata ` + "`log_time`, else `received_at`" + `): a replay says what was said the first time. Results that are missing, skipped or pending, and errors of a whole suite, are never evidence.
 
 Every threshold can be set for one suite by a message of kind ` + "`change`" + ` and type ` + "`detection`" + `, whose body is JSON with the names of these fields (durations as ` + "`…_ms`" + ` in milliseconds, ` + "`disabled`" + ` instead of ` + "`enabled`" + `).

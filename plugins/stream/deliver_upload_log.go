@@ -17,8 +17,11 @@ import (
 type delivery struct {
 	phase phase
 	next  int64 // The next number to hand out.
-	nacks int   // How often in a row the batch came back with an error.
-	tick  bool  // A tick is on its way into the log.
+	// stored is behind the last entry that the store has. What is handed out below
+	// brings state back: the store drops what comes of it.
+	stored int64
+	nacks  int  // How often in a row the batch came back with an error.
+	tick   bool // A tick is on its way into the log.
 }
 
 type phase int
@@ -128,7 +131,13 @@ func (u *uploadLog) handOut(lane int, from int64) (service.MessageBatch, service
 	}
 	// The bodies belong to the batch from now on; what the ack needs is small.
 	batch := batchFromRecords(records, u.log.Identity().ID)
+	u.mu.Lock()
+	stored := u.lanes[lane].stored
+	u.mu.Unlock()
 	for i := range records {
+		if records[i].Number < stored {
+			batch[i].MetaSetMut(testengine.MetaSilent, true)
+		}
 		records[i].Body, records[i].Meta = nil, nil
 	}
 	return batch, func(_ context.Context, err error) error {
@@ -236,6 +245,9 @@ func (u *uploadLog) whereToBegin(ctx context.Context, lane int) (int64, error) {
 		case known || begin == 0:
 			cursor = min(cursor, watermark)
 		}
+		u.mu.Lock()
+		u.lanes[lane].stored = watermark
+		u.mu.Unlock()
 	}
 	if u.follower == nil {
 		return cursor, nil

@@ -100,16 +100,17 @@ func TestWhereALaneBegins(t *testing.T) {
 		store   fakeStore
 		state   *fakeState
 		offsets []int64
+		silent  int // of them the store has
 		refusal string
 	}{
-		{"without store and state at the cursor", fakeStore{next: 6, known: true}, nil, []int64{6, 7, 8}, ""},
-		{"a store that lacks something gets it again", fakeStore{next: 4, known: true}, nil, []int64{4, 5, 6}, ""},
-		{"a new store gets everything", fakeStore{}, nil, []int64{0, 1, 2}, ""},
-		{"a store that is further does not move the cursor", fakeStore{next: 8, known: true}, nil, []int64{6, 7, 8}, ""},
-		{"a state behind the cursor is brought up", fakeStore{next: 6, known: true}, &fakeState{back: 5}, []int64{1, 2, 3}, ""},
-		{"a store ahead of the log", fakeStore{next: 80, known: true}, nil, nil, "the store is ahead of the upload log"},
-		{"another log's store", fakeStore{err: errors.New("the store belongs to log_x")}, nil, nil, "the store belongs to log_x"},
-		{"another log's state", fakeStore{next: 6, known: true}, &fakeState{err: errors.New("the state belongs to log_x")}, nil, "the state belongs to log_x"},
+		{"without store and state at the cursor", fakeStore{next: 6, known: true}, nil, []int64{6, 7, 8}, 0, ""},
+		{"a store that lacks something gets it again", fakeStore{next: 4, known: true}, nil, []int64{4, 5, 6}, 0, ""},
+		{"a new store gets everything", fakeStore{}, nil, []int64{0, 1, 2}, 0, ""},
+		{"a store that is further does not move the cursor", fakeStore{next: 8, known: true}, nil, []int64{6, 7, 8}, 2, ""},
+		{"a state behind the cursor is brought up", fakeStore{next: 6, known: true}, &fakeState{back: 5}, []int64{1, 2, 3}, 3, ""},
+		{"a store ahead of the log", fakeStore{next: 80, known: true}, nil, nil, 0, "the store is ahead of the upload log"},
+		{"another log's store", fakeStore{err: errors.New("the store belongs to log_x")}, nil, nil, 0, "the store belongs to log_x"},
+		{"another log's state", fakeStore{next: 6, known: true}, &fakeState{err: errors.New("the state belongs to log_x")}, nil, 0, "the state belongs to log_x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFixture()
@@ -130,8 +131,11 @@ func TestWhereALaneBegins(t *testing.T) {
 				require.ErrorContains(t, write(t, u, upload("a", 10)), test.refusal)
 				return
 			}
-			offsets, _, _ := read(t, u)
+			offsets, batch, _ := read(t, u)
 			require.Equal(t, test.offsets, offsets)
+			for n, m := range batch {
+				require.Equal(t, n < test.silent, message.Silent(m))
+			}
 		})
 	}
 }

@@ -30,6 +30,7 @@ type Engine struct {
 	runOrder   []uint64
 	passes     passes
 	variants   variants
+	touched    *touched // nil: the state was computed under these rules
 	writer     wire.Writer
 	events     []Event
 	keys       [warmed]uint64
@@ -58,6 +59,7 @@ func (e *Engine) drop() {
 	e.passes = passes{}
 	e.suite, e.run = nil, nil
 	e.events = nil
+	e.touched = readTouched(e.state)
 }
 
 // Events returns what was said since the last call.
@@ -76,6 +78,9 @@ func (e *Engine) Advance(now int64) {
 		e.drop()
 	}
 	e.now = now
+	if e.touched != nil {
+		e.touched.silent, e.touched.waits = false, nil
+	}
 	for {
 		id, due, ok := e.state.Due(now)
 		if !ok {

@@ -182,4 +182,5 @@ func (e *Engine) putRecord(key uint64, rec *record) {
 	e.writer.Bytes = e.writer.Bytes[:0]
 	rec.append(&e.writer)
 	e.state.SetValue(key, e.writer.Bytes)
+	e.touch(key)
 }

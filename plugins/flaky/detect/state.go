@@ -35,6 +35,7 @@ const (
 	kindShared   = 'D' // an identity that two files share
 	kindNames    = 'E' // names and evidence of a test that failed
 	kindSiblings = 'V' // evidence about all variants of a test
+	kindTouched  = 'C' // tests that were touched since the rules changed
 )
 
 func keyOf(seed uint64, kind byte, id uint64) uint64 {

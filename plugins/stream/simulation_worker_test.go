@@ -102,7 +102,7 @@ func (k *simWorker) run() error {
 		if err == nil {
 			break
 		}
-		if errors.Is(err, kafkalog.ErrRefused) || !k.rest(200*time.Millisecond) {
+		if errors.Is(err, kafkalog.ErrRefused) || k.reading.Err() != nil || !k.rest(200*time.Millisecond) {
 			return err
 		}
 	}

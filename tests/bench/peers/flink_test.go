@@ -135,6 +135,7 @@ func (f *flink) stop() {
 // line is what a TaskManager says of itself four times a second (Report.java).
 type line struct {
 	at, executions, verdicts, lag, cpu, memory, peak float64
+	broker, idle                                     float64 // CPU of the broker and of nobody, measured for ours only
 }
 
 func (f *flink) report() []line {

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 type worker struct {
 	b       testing.TB
 	process *harness.Process
+	broker  int // its process id
 	admin   *kadm.Client
 	group   string
 	in      *input
@@ -30,11 +32,11 @@ type worker struct {
 // startOurs starts a pipeline on a new group at the begin of the input.
 func startOurs(b testing.TB, kafka *harness.Kafka, in *input, pipeline string, set ...string) *worker {
 	b.Helper()
-	w := &worker{b: b, admin: kadm.NewClient(kafka.Client()), group: "ours-" + strconv.FormatInt(time.Now().UnixNano(), 36), in: in}
+	w := &worker{b: b, broker: kafka.Pid(1), admin: kadm.NewClient(kafka.Client()), group: "ours-" + strconv.FormatInt(time.Now().UnixNano(), 36), in: in}
 	w.commitBeginning()
 	w.process = harness.Start(b, harness.Options{
 		Pipeline: pipeline, Set: append([]string{
-			"kafka_transaction.0.group=" + w.group, "input.kafka_stateful.topics.0=" + in.topic,
+			"kafka_transaction.0.group=" + w.group, "input.kafka_stateful.group=" + w.group, "input.kafka_stateful.topics.0=" + in.topic,
 			"input.kafka_stateful.tick_interval=1h", // Flink reads the same topic, and knows no ticks.
 		}, set...),
 		Env: []string{"TESTENGINE_BROKERS=" + kafka.Addresses},
@@ -68,6 +70,7 @@ func (w *worker) until(ctx context.Context) figures {
 		done := int64(0)
 		offsets.Each(func(o kadm.OffsetResponse) { done += o.At })
 		now := sample(w.b, w.process.Pid())
+		now.broker, now.idle = sample(w.b, w.broker).cpu, idle(w.b)
 		now.executions = float64(done) * perUpload
 		w.lines = append(w.lines, now)
 		if done >= w.in.uploads {
@@ -91,6 +94,17 @@ func sample(b testing.TB, pid int) line {
 	_, rest, _ = strings.Cut(string(status), "VmHWM:")
 	peak, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	return line{at: float64(time.Now().UnixMilli()), cpu: (user + system) * 10, peak: peak} // a tick is 10 ms
+}
+
+// idle is the time in milliseconds that all cores together had nothing to do.
+func idle(b testing.TB) float64 {
+	b.Helper()
+	stat, err := os.ReadFile("/proc/stat")
+	require.NoError(b, err)
+	fields := strings.Fields(string(stat[:bytes.IndexByte(stat, '\n')]))
+	ticks, err := strconv.ParseFloat(fields[4], 64)
+	require.NoError(b, err)
+	return ticks * 10
 }
 
 // suspects are the tests of which a committed verdict says that they are flaky.

@@ -45,7 +45,7 @@ type contest struct {
 func newContest(b *testing.B, load uploads.Load, runs int) *contest {
 	b.Helper()
 	c := &contest{
-		kafka: harness.StartKafka(b, 1), jars: installFlink(b), found: map[string][]figures{},
+		kafka: harness.StartKafka(b, 1), found: map[string][]figures{},
 		in: &input{topic: "uploads", load: load, runs: runs},
 	}
 	for _, topic := range []string{c.in.topic, "executions", "runs", "upload_reports", "late", "dead_letters"} {
@@ -60,6 +60,9 @@ func (c *contest) flink(b *testing.B, v variant, executions int64) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
 	defer cancel()
+	if c.jars == "" {
+		c.jars = installFlink(b)
+	}
 	newTopic(b, c.kafka, "verdicts", partitions)
 	f := startFlink(b, c.jars, c.kafka, v, c.in.topic, "verdicts")
 	defer f.stop()

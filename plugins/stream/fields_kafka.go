@@ -75,7 +75,7 @@ func kafkaClientFields(need bool) []*service.ConfigField {
 func kafkaProducerFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringEnumField(kfCompression, "none", "lz4", "snappy", "zstd", "gzip").
-			Description("How batches of records are compressed.").Default("lz4"),
+			Description("How batches of records are compressed. `snappy` makes uploads as small as `lz4` does, in two thirds of the CPU, and unpacks them in half of it; `zstd` makes them almost half as large for several times the CPU; `none` costs no CPU here.").Default("snappy"),
 		service.NewStringField(kfMaxMessage).
 			Description("The greatest batch of records before compression, and with it the greatest record. It must not be above `max.message.bytes` of the topics. A record above it goes to the dead letters.").
 			Default("1MiB"),

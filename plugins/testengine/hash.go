@@ -54,8 +54,14 @@ func SuiteSeed(org, suite string) uint64 { return Hash(Hash(0, org), suite) }
 // TestID names a managed test: suite + scope + name, never the file
 // (Buildkite's glossary). Scope and name are hashed as sent, untrimmed.
 func TestID(suiteSeed uint64, scope, name string) uint64 {
-	return Hash(Hash(suiteSeed, scope), name)
+	return TestIDIn(ScopeSeed(suiteSeed, scope), name)
 }
+
+// ScopeSeed is the seed under which the names of a scope are hashed.
+func ScopeSeed(suiteSeed uint64, scope string) uint64 { return Hash(suiteSeed, scope) }
+
+// TestIDIn is TestID for one of many tests of a scope.
+func TestIDIn(scopeSeed uint64, name string) uint64 { return Hash(scopeSeed, name) }
 
 // FormatID writes an identity as 16 hexadecimal digits.
 func FormatID(id uint64) string {

@@ -53,6 +53,7 @@ type Builder struct {
 	ready    bool
 	index    int
 	paths    *paths // nil before the first is sealed
+	last     shared // of the execution that was sealed before
 	received int
 	accepted int
 	rejected int

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -194,6 +195,25 @@ func TestIdentityIsThatOfTheFinalName(t *testing.T) {
 		require.Equal(t, "x/y.rb", got.File)
 		require.Equal(t, "x/y.rb:3", got.Location)
 	}
+}
+
+func TestNeighboursShareTheTextOfFileAndScope(t *testing.T) {
+	b := newBuilder(nil)
+	b.EnvKnown()
+	for _, row := range [][3]string{{"", "a", "x"}, {"./f.rb", "a", "y"}, {"f.rb", "a", "z"}, {"g.rb", "b", "x"}, {"f.rb", "", "x"}, {"f.rb", "", "y"}} {
+		e := add(b, row[2])
+		e.File, e.Scope = strings.Clone(row[0]), strings.Clone(row[1])
+		b.Accept()
+	}
+	list := b.Finish().Blocks[0].Executions
+	seed := testengine.SuiteSeed("o", "s")
+	for i, e := range list {
+		require.Equal(t, testengine.TestID(seed, e.Scope, e.Name), e.TestID, i)
+	}
+	require.Equal(t, []string{"", "f.rb", "f.rb", "g.rb", "f.rb", "f.rb"}, []string{list[0].File, list[1].File, list[2].File, list[3].File, list[4].File, list[5].File})
+	require.Same(t, unsafe.StringData(list[1].File), unsafe.StringData(list[2].File))
+	require.Same(t, unsafe.StringData(list[4].File), unsafe.StringData(list[5].File))
+	require.Same(t, unsafe.StringData(list[0].Scope), unsafe.StringData(list[2].Scope))
 }
 
 func TestLinesOfThePythonCollectorAreCountedFromOne(t *testing.T) {

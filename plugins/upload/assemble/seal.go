@@ -37,7 +37,29 @@ func (b *Builder) seal(e *testengine.Execution) {
 	if e.SuiteError {
 		b.errors++
 	}
-	e.TestID = testengine.TestID(b.seed, e.Scope, e.Name)
+	b.share(e)
+	e.TestID = testengine.TestIDIn(b.last.seed, e.Name)
+}
+
+// shared is what the tests of a file have in common; they stand together as a rule.
+type shared struct {
+	file, scope string
+	seed        uint64 // of the scope
+}
+
+// share gives neighbours one text for their file and their scope: whoever
+// compares it with the one before need not look at the bytes, which are cold by then.
+func (b *Builder) share(e *testengine.Execution) {
+	if e.File == b.last.file {
+		e.File = b.last.file
+	} else {
+		b.last.file = e.File
+	}
+	if e.Scope == b.last.scope && b.last.seed != 0 {
+		e.Scope = b.last.scope
+		return
+	}
+	b.last.scope, b.last.seed = e.Scope, testengine.ScopeSeed(b.seed, e.Scope)
 }
 
 func withoutDot(path string) string {

@@ -85,8 +85,10 @@ func (s *store) writeRows(ctx context.Context, b *rows.Builder) error {
 	if err := s.writeUploads(ctx, b.Uploads); err != nil {
 		return err
 	}
-	if err := appendAll(s, "failures", b.Failures, failureRow); err != nil {
-		return err
+	if len(b.Failures) > 0 {
+		if err := s.writeFailures(b.Failures); err != nil {
+			return fmt.Errorf("writing failures: %w", err)
+		}
 	}
 	err := appendAll(s, "execution_tags", b.ExecutionTags, func(r rows.ExecutionTags) []value {
 		return []value{r.Upload, r.Index, r.Suite, moment(r.Time), tagMap(r.Tags)}
@@ -98,15 +100,6 @@ func (s *store) writeRows(ctx context.Context, b *rows.Builder) error {
 		return err
 	}
 	return s.insertNew("verdicts", len(b.Verdicts), func(i int) []value { return verdictRow(b.Verdicts[i]) })
-}
-
-func (s *store) writeFacts(f *rows.Facts) error {
-	appender, err := newFactAppender(s.native)
-	if err != nil {
-		return err
-	}
-	defer appender.close()
-	return appender.append(f)
 }
 
 // writeMarks moves the watermarks by compare-and-set.

@@ -44,7 +44,7 @@ func databaseSpec() *service.ConfigSpec {
 		Field(service.NewStringField(fieldMemoryLimit).
 			Description("How much memory DuckDB may use before it spills to a folder beside the file.").Default("512MB")).
 		Field(service.NewIntField(fieldThreads).
-			Description("Threads DuckDB may use for questions and checkpoints; 0 means one a core.").Default(0).
+			Description("Threads DuckDB may use while questions are asked; 0 means one a core. Writing takes one.").Default(0).
 			LintRule(`root = if this < 0 { ["threads cannot be negative"] }`)).
 		Field(service.NewStringField(fieldCheckpoint).
 			Description("Size of the write-ahead log at which it is merged into the file. A greater one writes less often and opens slower after a crash.").

@@ -47,7 +47,8 @@ type Database struct {
 
 	queue   chan *request
 	queries chan struct{} // one token a question
-	broken  chan error    // an error after which the database must be opened anew
+	helpers helpers
+	broken  chan error // an error after which the database must be opened anew
 
 	// current is replaced when DuckDB gives itself up and is opened anew.
 	current atomic.Pointer[sql.DB]
@@ -65,6 +66,7 @@ func newDatabase(conf settings, log *service.Logger) *Database {
 	d := &Database{
 		conf: conf, log: log, stop: stop,
 		opened: make(chan struct{}), queue: make(chan *request), queries: make(chan struct{}, conf.queries), broken: make(chan error, 1),
+		helpers:  helpers{threads: conf.threads},
 		followed: make(chan struct{}), beforeCommit: func() error { return nil },
 	}
 	d.running.Go(func() { d.run(ctx) })

@@ -42,7 +42,11 @@ func (d *Database) ask(ctx context.Context, question func(reader) error) error {
 		d.complain(query.ErrNotReady)
 		return query.ErrNotReady
 	}
-	err := question(reader{ctx, db})
+	err := d.helpers.come(ctx, db)
+	if err == nil {
+		err = question(reader{ctx, db})
+	}
+	_ = d.helpers.leave(ctx, db) // The next question's helpers leave, or the database is broken.
 	if err != nil && isFatal(err) {
 		d.complain(err)
 	}

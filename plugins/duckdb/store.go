@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +70,7 @@ func openStore(ctx context.Context, conf settings) (_ *store, err error) {
 
 func (c settings) dsn() string {
 	options := url.Values{
-		"threads":                      {strconv.Itoa(c.threads)},
+		"threads":                      {"1"}, // helpers come with questions
 		"memory_limit":                 {c.memoryLimit},
 		"preserve_insertion_order":     {"false"},
 		"checkpoint_threshold":         {c.checkpoint},

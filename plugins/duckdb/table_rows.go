@@ -25,14 +25,6 @@ func text(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// orNull is NULL for an empty text.
-func orNull(s string) value {
-	if s == "" {
-		return nil
-	}
-	return text(s)
-}
-
 func tagMap(tags []testengine.Tag) duck.OrderedMap {
 	var m duck.OrderedMap
 	for _, t := range tags {
@@ -106,15 +98,6 @@ func (s *store) appendWith(table string, n int, row func(int) []value, open func
 		return fmt.Errorf("writing rows of %s: %w", table, err)
 	}
 	return nil
-}
-
-func failureRow(r rows.Failure) []value {
-	e := r.Execution
-	return []value{
-		r.Upload, r.Index, r.Suite, r.Test, moment(r.Time), uint8(e.Result),
-		text(e.FailureReason), orNull(string(e.FailureExpanded)), orNull(string(e.History)), text(e.Location), orNull(e.ExternalID),
-		r.Signature.Full, r.Signature.Message, e.SuiteError, e.RetriedInside(),
-	}
 }
 
 func runRow(r rows.Run) []value {

@@ -16,11 +16,11 @@ const (
 	// groupRequests and groupRows bound how many waiting batches share a transaction.
 	groupRequests = 64
 	groupRows     = 250_000
-	// behindRows in a transaction say that the stream is behind: then the next one
-	// waits up to behindWait for the other lanes, because a transaction of its own
-	// costs as much CPU as tens of thousands of rows.
+	// After a transaction of behindRows that served several batches, the next one
+	// waits up to behindWait for company, because a transaction costs as much CPU
+	// as tens of thousands of rows. A lane that is alone never waits.
 	behindRows = 50_000
-	behindWait = 300 * time.Millisecond
+	behindWait = 40 * time.Millisecond
 	// moveEvery is how long a test's new place may wait for its row.
 	moveEvery = 10 * time.Second
 	maxMoved  = 20_000
@@ -63,6 +63,7 @@ type writer struct {
 	names *rows.Names
 	build *rows.Builder
 	last  int       // rows of the last transaction
+	group int       // batches of the last transaction
 	moved time.Time // when moved tests were last written
 }
 
@@ -135,7 +136,7 @@ func (w *writer) refuse() {
 func (w *writer) gather(first *request) []*request {
 	group, rows := []*request{first}, len(first.batch)
 	var wait time.Duration
-	if w.last >= behindRows {
+	if w.group > 1 && w.last >= behindRows {
 		wait = behindWait
 	}
 	patience := time.NewTimer(wait)
@@ -195,7 +196,7 @@ func (w *writer) transact(ctx context.Context, group []*request) error {
 			return err
 		}
 	}
-	w.last = w.build.Facts.Len()
+	w.last, w.group = w.build.Facts.Len(), len(group)
 	moved := w.shouldMove()
 	if err := w.store.commit(ctx, w.build, w.names, moved, w.d.beforeCommit); err != nil {
 		return w.recover(ctx, err)

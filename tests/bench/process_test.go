@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,14 +32,24 @@ func load(b *testing.B, process *harness.Process, args ...string) loaded {
 	return startLoad(b, process, args...)()
 }
 
-// startLoad builds the generator and starts it; the result waits for its end.
+var buildGenerator sync.Once
+
+// generator returns the path of the load generator; it is built once per test process.
+func generator(b *testing.B) string {
+	b.Helper()
+	path := filepath.Join(harness.Root(), "bin", "bench-load")
+	buildGenerator.Do(func() {
+		out, err := exec.CommandContext(b.Context(), "go", "build", "-o", path, "./load").CombinedOutput()
+		require.NoError(b, err, "%s", out)
+	})
+	return path
+}
+
+// startLoad starts the generator; the result waits for its end.
 func startLoad(b *testing.B, process *harness.Process, args ...string) (wait func() loaded) {
 	b.Helper()
-	binary := filepath.Join(b.TempDir(), "load")
-	out, err := exec.CommandContext(b.Context(), "go", "build", "-o", binary, "./load").CombinedOutput()
-	require.NoError(b, err, "%s", out)
 	args = append([]string{"-address", strings.TrimPrefix(process.URL, "http://")}, args...)
-	command := exec.CommandContext(b.Context(), binary, args...)
+	command := exec.CommandContext(b.Context(), generator(b), args...)
 	var printed bytes.Buffer
 	command.Stdout, command.Stderr = &printed, &printed
 	require.NoError(b, command.Start())
@@ -137,20 +148,20 @@ func eightSuites(b *testing.B) (file, tokens string) {
 }
 
 // BenchmarkQuickstart is the whole of quickstart, client included, into DuckDB.
-// TESTENGINE_BENCH_SECONDS is how long it is loaded (60).
+// TESTENGINE_BENCH_SECONDS is how long it is loaded (60). TESTENGINE_BENCH_RATE
+// is how many executions become due a second, whatever is answered; without it
+// uploads are sent as fast as they are taken, and wait in the log.
 func BenchmarkQuickstart(b *testing.B) {
-	seconds := 60
-	if n, err := strconv.Atoi(os.Getenv("TESTENGINE_BENCH_SECONDS")); err == nil {
-		seconds = n
-	}
+	seconds, rate := fromEnv("TESTENGINE_BENCH_SECONDS", 60), fromEnv("TESTENGINE_BENCH_RATE", 0)
 	for b.Loop() {
 		file, tokens := eightSuites(b)
+		generator(b) // Its building is not measured.
 		process := harness.Start(b, harness.Options{Env: []string{"TESTENGINE_SUITES=" + file}})
 		process.WaitReady(time.Minute)
 		before, _ := processCPU(b, process.Pid())
 		begin := time.Now()
-		l := load(b, process, "-token", tokens, "-body", "mb1", "-duration", strconv.Itoa(seconds)+"s")
-		sent := float64(l.accepted * 1700)
+		l := load(b, process, "-token", tokens, "-body", "mb1", "-duration", strconv.Itoa(seconds)+"s", "-rate", strconv.Itoa(rate))
+		sent, inTime, loaded := float64(l.accepted*1700), stored(b, process), time.Now()
 		for stored(b, process) < sent {
 			time.Sleep(100 * time.Millisecond)
 			require.Less(b, time.Since(begin), 10*time.Minute)
@@ -159,11 +170,23 @@ func BenchmarkQuickstart(b *testing.B) {
 		after, memory := processCPU(b, process.Pid())
 		b.ReportMetric(sent/took, "executions/s")
 		b.ReportMetric(l.perSecond, "accepted/s")
+		b.ReportMetric(inTime/loaded.Sub(begin).Seconds(), "storedWhileLoaded/s")
+		b.ReportMetric((sent-inTime)/1e6, "backlogMillions")
+		b.ReportMetric(time.Since(loaded).Seconds(), "drain_s")
+		b.ReportMetric(l.p99, "p99ms")
 		b.ReportMetric((after-before)/sent*1e6, "µsServerCPU/execution")
 		b.ReportMetric(memory, "peakMB")
 		b.ReportMetric(folderMB(b, process.Data)/sent*1e6, "MB/millionExecutions")
 		process.Kill()
 	}
+}
+
+// fromEnv is a number from the environment.
+func fromEnv(name string, without int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return without
 }
 
 func folderMB(b *testing.B, dir string) float64 {

@@ -54,7 +54,7 @@ func main() {
 	flag.IntVar(&s.connections, "connections", 8, "connections, each with one request at a time")
 	flag.DurationVar(&s.duration, "duration", 10*time.Second, "how long")
 	flag.BoolVar(&s.gzip, "gzip", false, "send Content-Encoding: gzip")
-	flag.IntVar(&s.rate, "rate", 0, "executions a second to aim at; 0 is as fast as it goes")
+	flag.IntVar(&s.rate, "rate", 0, "executions a second that become due, answered in time or not; 0 is as fast as it goes")
 	flag.Parse()
 	s.tokens = strings.Split(tokens, ",")
 
@@ -69,18 +69,37 @@ func main() {
 
 func run(s settings) []seen {
 	all := make([]seen, s.connections)
-	deadline := time.Now().Add(s.duration)
-	var count atomic.Uint64
-	count.Store(uint64(time.Now().UnixNano()))
+	t := timetable{settings: s, begin: time.Now()}
 	var group sync.WaitGroup
 	for i := range all {
-		group.Go(func() { all[i] = post(s, s.tokens[i%len(s.tokens)], deadline, &count) })
+		group.Go(func() { all[i] = post(s, s.tokens[i%len(s.tokens)], &t) })
 	}
 	group.Wait()
 	return all
 }
 
-func post(s settings, token string, deadline time.Time, count *atomic.Uint64) seen {
+// timetable gives out the uploads of all connections.
+type timetable struct {
+	settings
+	begin time.Time
+	given atomic.Int64
+}
+
+// next waits until an upload is due and returns its number, which no other run
+// of the program has, and when it was due; ok is false when time is up. With a
+// rate uploads are due whether those before them were answered or not: a slow
+// door is behind, and the waiting counts as latency.
+func (t *timetable) next() (number uint64, due time.Time, ok bool) {
+	given := t.given.Add(1) - 1
+	due = time.Now()
+	if t.rate > 0 {
+		due = t.begin.Add(time.Duration(float64(given) * float64(t.executions) / float64(t.rate) * float64(time.Second)))
+		time.Sleep(time.Until(due))
+	}
+	return uint64(t.begin.UnixNano() + given), due, due.Before(t.begin.Add(t.duration))
+}
+
+func post(s settings, token string, t *timetable) seen {
 	result := seen{answers: map[int]int{}}
 	body := bytes.Clone(s.body)
 	connection, err := net.Dial("tcp", s.address)
@@ -91,15 +110,18 @@ func post(s settings, token string, deadline time.Time, count *atomic.Uint64) se
 	answers := bufio.NewReader(connection)
 	// A gzip body is two members: the head with the run key is packed each time, the rest once.
 	rest := pack(body[s.key+16:])
-	for begin := time.Now(); begin.Before(deadline); begin = time.Now() {
+	for {
+		upload, asked, ok := t.next()
+		if !ok {
+			return result
+		}
 		var number [8]byte
-		binary.BigEndian.PutUint64(number[:], count.Add(1))
+		binary.BigEndian.PutUint64(number[:], upload)
 		hex.Encode(body[s.key:], number[:])
 		sent, encoding := body, ""
 		if s.gzip {
 			sent, encoding = append(pack(body[:s.key+16]), rest...), "Content-Encoding: gzip\r\n"
 		}
-		asked := time.Now()
 		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Token token=%q\r\n"+
 			"Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n", s.path, s.address, token, encoding, len(sent))
 		buffers := net.Buffers{[]byte(head), sent}
@@ -121,12 +143,7 @@ func post(s settings, token string, deadline time.Time, count *atomic.Uint64) se
 		result.answers[answer.StatusCode]++
 		result.latencies = append(result.latencies, time.Since(asked))
 		result.bytes += int64(len(body))
-		if s.rate > 0 {
-			each := time.Duration(float64(s.executions*s.connections) / float64(s.rate) * float64(time.Second))
-			time.Sleep(each - time.Since(begin))
-		}
 	}
-	return result
 }
 
 func pack(part []byte) []byte {

@@ -19,9 +19,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -125,68 +125,22 @@ type listenerConfig struct {
 }
 
 func listenerFromParsed(conf *service.ParsedConfig) (c listenerConfig, err error) {
-	p := parser{conf: conf}
-	c.address = p.text(lfAddress)
-	c.baseURL = p.text(lfBaseURL)
-	c.certFile = p.text(lfTLS, lfTLSCertFile)
-	c.keyFile = p.text(lfTLS, lfTLSKeyFile)
-	c.readHeaderTimeout = p.duration(lfReadHeaderTimeout)
-	c.readTimeout = p.duration(lfReadTimeout)
-	c.idleTimeout = p.duration(lfIdleTimeout)
-	c.shutdownTimeout = p.duration(lfShutdownTimeout)
-	c.maxConnections = p.number(lfMaxConnections)
-	c.maxHeaderBytes = int(p.bytes(lfMaxHeaderBytes))
-	trusted, err := conf.FieldStringList(lfTrustedProxies)
-	p.keep(err)
-	c.proxies, err = parseProxies(trusted)
-	p.keep(err)
-	if p.err == nil && (c.certFile == "") != (c.keyFile == "") {
-		p.err = fmt.Errorf("reading %s: %s and %s belong together", lfTLS, lfTLSCertFile, lfTLSKeyFile)
+	p := fields.Into(&err, conf)
+	c.address = p.Text(lfAddress)
+	c.baseURL = p.Text(lfBaseURL)
+	c.certFile = p.Text(lfTLS, lfTLSCertFile)
+	c.keyFile = p.Text(lfTLS, lfTLSKeyFile)
+	c.readHeaderTimeout = p.Duration(lfReadHeaderTimeout)
+	c.readTimeout = p.Duration(lfReadTimeout)
+	c.idleTimeout = p.Duration(lfIdleTimeout)
+	c.shutdownTimeout = p.Duration(lfShutdownTimeout)
+	c.maxConnections = p.Number(lfMaxConnections)
+	c.maxHeaderBytes = int(p.Bytes(lfMaxHeaderBytes))
+	proxies, wrong := parseProxies(p.List(lfTrustedProxies))
+	c.proxies = proxies
+	p.Keep(wrong)
+	if err == nil && (c.certFile == "") != (c.keyFile == "") {
+		err = fmt.Errorf("reading %s: %s and %s belong together", lfTLS, lfTLSCertFile, lfTLSKeyFile)
 	}
-	return c, p.err
-}
-
-// parser reads fields and keeps the first error.
-type parser struct {
-	conf *service.ParsedConfig
-	err  error
-}
-
-func (p *parser) keep(err error) {
-	if p.err == nil {
-		p.err = err
-	}
-}
-
-func (p *parser) text(path ...string) string {
-	value, err := p.conf.FieldString(path...)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) flag(path ...string) bool {
-	value, err := p.conf.FieldBool(path...)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) number(path ...string) int {
-	value, err := p.conf.FieldInt(path...)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) duration(path ...string) time.Duration {
-	value, err := p.conf.FieldDuration(path...)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) bytes(path ...string) int64 {
-	written := p.text(path...)
-	value, err := humanize.ParseBytes(written)
-	if err != nil && written != "" {
-		p.keep(fmt.Errorf("reading %s: %q is no size such as 32MiB", path[len(path)-1], written))
-	}
-	return int64(min(value, 1<<62))
+	return c, err
 }

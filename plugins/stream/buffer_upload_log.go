@@ -13,6 +13,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/spool"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
@@ -167,23 +168,23 @@ type uploadLogConfig struct {
 }
 
 func uploadLogFromParsed(conf *service.ParsedConfig) (c uploadLogConfig, err error) {
-	p := fieldReader{conf: conf, err: &err}
-	c.path = p.text(ulFieldPath)
-	c.state, c.store = p.text(ulFieldState), p.text(ulFieldStore)
-	c.batch = uploadlog.Limit{Entries: p.number(ulFieldBatchEntries), Bytes: p.bytes(ulFieldBatchBytes)}
-	c.tickInterval = p.duration(ulFieldTickInterval)
-	c.drain = p.truth(ulFieldDrain)
-	c.spillAfter, c.drainRate = p.duration(ulFieldSpillAfter), p.bytes(ulFieldDrainRate)
+	p := fields.Into(&err, conf)
+	c.path = p.Text(ulFieldPath)
+	c.state, c.store = p.Text(ulFieldState), p.Text(ulFieldStore)
+	c.batch = uploadlog.Limit{Entries: p.Number(ulFieldBatchEntries), Bytes: p.Bytes(ulFieldBatchBytes)}
+	c.tickInterval = p.Duration(ulFieldTickInterval)
+	c.drain = p.Truth(ulFieldDrain)
+	c.spillAfter, c.drainRate = p.Duration(ulFieldSpillAfter), p.Bytes(ulFieldDrainRate)
 	c.options = uploadlog.Options{
-		Lanes:          p.number(ulFieldLanes),
-		SegmentBytes:   p.bytes(ulFieldSegmentBytes),
-		MaxBytes:       p.bytes(ulFieldMaxBytes),
-		MinFreeBytes:   p.bytes(ulFieldMinFreeBytes),
-		MinFreePercent: p.fraction(ulFieldMinFreePercent),
-		MemoryBytes:    p.bytes(ulFieldMemoryBytes),
-		Retain:         p.duration(ulFieldRetain),
-		RetainBytes:    p.bytes(ulFieldRetainBytes),
-		RecentKeys:     p.number(ulFieldRecentUploads),
+		Lanes:          p.Number(ulFieldLanes),
+		SegmentBytes:   p.Bytes(ulFieldSegmentBytes),
+		MaxBytes:       p.Bytes(ulFieldMaxBytes),
+		MinFreeBytes:   p.Bytes(ulFieldMinFreeBytes),
+		MinFreePercent: p.Fraction(ulFieldMinFreePercent),
+		MemoryBytes:    p.Bytes(ulFieldMemoryBytes),
+		Retain:         p.Duration(ulFieldRetain),
+		RetainBytes:    p.Bytes(ulFieldRetainBytes),
+		RecentKeys:     p.Number(ulFieldRecentUploads),
 		Random:         rand.Reader,
 	}
 	if err != nil {

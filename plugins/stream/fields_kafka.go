@@ -17,6 +17,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 )
 
@@ -117,8 +118,8 @@ func kafkaClientOptions(conf *service.ParsedConfig) ([]kgo.Opt, error) {
 
 func kafkaSASL(conf *service.ParsedConfig, options []kgo.Opt) ([]kgo.Opt, error) {
 	var err error
-	p := fieldReader{conf: conf, err: &err}
-	mechanism, user, password := p.text(kfMechanism), p.text(kfUsername), p.text(kfPassword)
+	p := fields.Into(&err, conf)
+	mechanism, user, password := p.Text(kfMechanism), p.Text(kfUsername), p.Text(kfPassword)
 	switch mechanism {
 	case "PLAIN":
 		options = append(options, kgo.SASL(plain.Auth{User: user, Pass: password}.AsMechanism()))
@@ -140,13 +141,13 @@ type kafkaProducer struct {
 const bufferedBytes = 256 << 20
 
 func kafkaProducerOptions(conf *service.ParsedConfig) (k kafkaProducer, err error) {
-	p := fieldReader{conf: conf, err: &err}
+	p := fields.Into(&err, conf)
 	codecs := map[string]kgo.CompressionCodec{
 		"none": kgo.NoCompression(), "lz4": kgo.Lz4Compression(), "snappy": kgo.SnappyCompression(),
 		"zstd": kgo.ZstdCompression(), "gzip": kgo.GzipCompression(),
 	}
-	k.recordBytes = int(p.bytes(kfMaxMessage))
-	codec, linger := codecs[p.text(kfCompression)], p.duration(kfLinger)
+	k.recordBytes = int(p.Bytes(kfMaxMessage))
+	codec, linger := codecs[p.Text(kfCompression)], p.Duration(kfLinger)
 	if err == nil && (k.recordBytes < 32<<10 || k.recordBytes > 1<<30) {
 		err = fmt.Errorf("%s must be between 32KiB and 1GiB", kfMaxMessage)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -74,13 +75,13 @@ type uploadLogInputConfig struct {
 }
 
 func uploadLogInputFromParsed(conf *service.ParsedConfig) (c uploadLogInputConfig, err error) {
-	p := fieldReader{conf: conf, err: &err}
+	p := fields.Into(&err, conf)
 	c = uploadLogInputConfig{
-		path:  p.text(ulFieldPath),
-		from:  int64(p.number(ulFieldFrom)),
-		until: int64(p.number(ulFieldUntil)),
-		state: p.text(ulFieldState),
-		batch: uploadlog.Limit{Entries: p.number(ulFieldBatchEntries), Bytes: p.bytes(ulFieldBatchBytes)},
+		path:  p.Text(ulFieldPath),
+		from:  int64(p.Number(ulFieldFrom)),
+		until: int64(p.Number(ulFieldUntil)),
+		state: p.Text(ulFieldState),
+		batch: uploadlog.Limit{Entries: p.Number(ulFieldBatchEntries), Bytes: p.Bytes(ulFieldBatchBytes)},
 	}
 	return c, err
 }

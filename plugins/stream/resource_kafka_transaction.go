@@ -11,6 +11,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 )
@@ -102,9 +103,9 @@ func transactionFromParsed(conf *service.ParsedConfig, d disk.Disk) (*transactio
 	if err != nil {
 		return nil, err
 	}
-	p := fieldReader{conf: conf, err: &err}
-	group, pipeline, dir, name := p.text(kfGroup), p.text(ktPipeline), p.text(kfPath), p.text(kfInstanceID)
-	timeout, inMemory := p.duration(ktTimeout), p.truth(ktInMemory)
+	p := fields.Into(&err, conf)
+	group, pipeline, dir, name := p.Text(kfGroup), p.Text(ktPipeline), p.Text(kfPath), p.Text(kfInstanceID)
+	timeout, inMemory := p.Duration(ktTimeout), p.Truth(ktInMemory)
 	switch {
 	case err != nil:
 		return nil, err

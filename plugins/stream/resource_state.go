@@ -8,6 +8,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 )
@@ -108,13 +109,13 @@ type stateConfig struct {
 }
 
 func stateFromParsed(conf *service.ParsedConfig) (c stateConfig, err error) {
-	p := fieldReader{conf: conf, err: &err}
-	c.options.Dir = p.text(sfPath)
-	c.options.InMemory = p.truth(sfInMemory)
-	c.interval = p.duration(sfSnapshotInterval)
-	c.options.SegmentBytes = p.bytes(sfSegmentBytes)
-	c.options.Keep = p.number(sfKeep)
-	c.options.Pipeline = p.text(sfPipeline)
+	p := fields.Into(&err, conf)
+	c.options.Dir = p.Text(sfPath)
+	c.options.InMemory = p.Truth(sfInMemory)
+	c.interval = p.Duration(sfSnapshotInterval)
+	c.options.SegmentBytes = p.Bytes(sfSegmentBytes)
+	c.options.Keep = p.Number(sfKeep)
+	c.options.Pipeline = p.Text(sfPipeline)
 	if err != nil {
 		return c, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/bucket"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/depot"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
@@ -62,13 +63,13 @@ type stateStoreConfig struct {
 }
 
 func stateStoreFromParsed(conf *service.ParsedConfig) (c stateStoreConfig, err error) {
-	p := fieldReader{conf: conf.Namespace(sfStore), err: &err}
-	c.interval, c.orphanAge, c.path = p.duration(sfUploadInterval), p.duration(sfOrphanAge), p.text(sfStorePath)
-	at := fieldReader{conf: p.conf.Namespace(sfStoreS3), err: &err}
-	if at.text(sfBucket) != "" {
+	p := fields.Into(&err, conf.Namespace(sfStore))
+	c.interval, c.orphanAge, c.path = p.Duration(sfUploadInterval), p.Duration(sfOrphanAge), p.Text(sfStorePath)
+	at := p.Within(sfStoreS3)
+	if at.Text(sfBucket) != "" {
 		c.s3 = &bucket.Config{
-			Bucket: at.text(sfBucket), Prefix: at.text(sfPrefix), Endpoint: at.text(sfEndpoint), Region: at.text(sfRegion),
-			PathStyle: at.truth(sfPathStyle), ID: at.text(sfID), Secret: at.text(sfSecret),
+			Bucket: at.Text(sfBucket), Prefix: at.Text(sfPrefix), Endpoint: at.Text(sfEndpoint), Region: at.Text(sfRegion),
+			PathStyle: at.Truth(sfPathStyle), ID: at.Text(sfID), Secret: at.Text(sfSecret),
 		}
 	}
 	switch {

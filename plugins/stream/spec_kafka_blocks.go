@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -82,9 +84,9 @@ type kafkaBlocksConfig struct {
 }
 
 func kafkaBlocksFromParsed(conf *service.ParsedConfig) (c kafkaBlocksConfig, err error) {
-	p := fieldReader{conf: conf, err: &err}
-	c.transaction, c.format, c.schemas, c.deadLetters = p.text(kfTransaction), p.text(kfFormat), p.text(kfSchemas), p.text(kfDeadLetters)
-	c.copartition = p.truth(kbCopartition)
+	p := fields.Into(&err, conf)
+	c.transaction, c.format, c.schemas, c.deadLetters = p.Text(kfTransaction), p.Text(kfFormat), p.Text(kfSchemas), p.Text(kfDeadLetters)
+	c.copartition = p.Truth(kbCopartition)
 	if err != nil {
 		return c, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 )
 
@@ -166,18 +167,18 @@ func kafkaStatefulFromParsed(conf *service.ParsedConfig) (c kafkaStatefulConfig,
 	if c.options.Topics, err = conf.FieldStringList(ksTopics); err != nil {
 		return c, err
 	}
-	p, r := fieldReader{conf: conf, err: &err}, fieldReader{conf: conf.Namespace(ksRanges), err: &err}
-	c.transaction, c.state, c.format, c.schemas = p.text(kfTransaction), p.text(kfState), p.text(kfFormat), p.text(kfSchemas)
-	c.store = r.text(ksRangeStore)
+	p, r := fields.Into(&err, conf), fields.Into(&err, conf.Namespace(ksRanges))
+	c.transaction, c.state, c.format, c.schemas = p.Text(kfTransaction), p.Text(kfState), p.Text(kfFormat), p.Text(kfSchemas)
+	c.store = r.Text(ksRangeStore)
 	o := &c.options
-	o.Group, o.InstanceID, o.DeadLetters = p.text(kfGroup), p.text(kfInstanceID), p.text(kfDeadLetters)
-	o.CheckKeys = p.truth(ksCheckKeys)
-	o.Ranges = kafkalog.RangeLimit{Rows: int64(r.number(ksRangeRows)), Bytes: r.bytes(ksRangeBytes), Period: r.duration(ksRangePeriod)}
-	o.Cycle, o.AbortAfter = p.duration(ksCycle), p.duration(ksAbortAfter)
-	o.BatchRecords, o.BatchBytes, o.BufferedBytes = p.number(ksBatchRecords), p.bytes(ksBatchBytes), p.bytes(ksMaxBuffered)
-	o.FetchBytes, o.FetchPartitionBytes = int32(p.bytes(ksFetchBytes)), int32(p.bytes(ksFetchPartition))
-	o.SessionTimeout, o.RebalanceTimeout = rounded(p.duration(ksSessionTimeout)), rounded(p.duration(ksRebalanceTimeout))
-	o.CommitInterval, o.Drain, o.TickInterval = p.duration(ksCommitInterval), p.duration(ksDrain), p.duration(ksTickInterval)
+	o.Group, o.InstanceID, o.DeadLetters = p.Text(kfGroup), p.Text(kfInstanceID), p.Text(kfDeadLetters)
+	o.CheckKeys = p.Truth(ksCheckKeys)
+	o.Ranges = kafkalog.RangeLimit{Rows: int64(r.Number(ksRangeRows)), Bytes: r.Bytes(ksRangeBytes), Period: r.Duration(ksRangePeriod)}
+	o.Cycle, o.AbortAfter = p.Duration(ksCycle), p.Duration(ksAbortAfter)
+	o.BatchRecords, o.BatchBytes, o.BufferedBytes = p.Number(ksBatchRecords), p.Bytes(ksBatchBytes), p.Bytes(ksMaxBuffered)
+	o.FetchBytes, o.FetchPartitionBytes = int32(p.Bytes(ksFetchBytes)), int32(p.Bytes(ksFetchPartition))
+	o.SessionTimeout, o.RebalanceTimeout = rounded(p.Duration(ksSessionTimeout)), rounded(p.Duration(ksRebalanceTimeout))
+	o.CommitInterval, o.Drain, o.TickInterval = p.Duration(ksCommitInterval), p.Duration(ksDrain), p.Duration(ksTickInterval)
 	if err != nil {
 		return c, err
 	}

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/webhook/signature"
 )
 
@@ -35,6 +34,8 @@ const (
 	wfReplayHeader = "header"
 
 	schemeNone = "none"
+
+	mostBytes = 4 << 30
 )
 
 func webhookSpec() *service.ConfigSpec {
@@ -50,7 +51,7 @@ Metadata of a message: `+"`webhook_path`, `webhook_id`"+` (what names the delive
 
 Refusals are `+"`{\"message\": …}`"+`: 401 token or signature, 400 stale or broken, 405, 408, 413, 503.
 
-Metrics: `+"`testengine_webhooks_total{result}`"+` (accepted, repeated, refused, not_stored).`).
+Metrics: `+"`testengine_webhooks_total{result}`"+` (accepted, repeated; method, unauthorized, stale, invalid, too_large, too_slow, not_stored).`).
 		Fields(webhookFields()...).
 		Example("A code host in front of a log", "Pushes of up to 25 MB, cut into messages a Kafka topic takes.", `
 http_listener:
@@ -118,19 +119,19 @@ type config struct {
 }
 
 func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
-	p := parser{conf: conf, err: &err}
-	c.listener, c.path, c.token = p.text(wfListener), p.text(wfPath), p.text(wfToken)
-	c.headers = p.list(wfHeaders)
-	c.maxBody, c.maxInFlight = p.bytes(wfMaxBody), p.bytes(wfMaxInFlight)
-	c.timeout, c.retryAfter = p.duration(wfTimeout), p.duration(wfRetryAfter)
-	c.batch = p.number(wfBatch)
-	signed := p.within(wfSignature)
+	p := fields.Into(&err, conf)
+	c.listener, c.path, c.token = p.Text(wfListener), p.Text(wfPath), p.Text(wfToken)
+	c.headers = p.List(wfHeaders)
+	c.maxBody, c.maxInFlight = p.BytesWithin(1, mostBytes, wfMaxBody), p.BytesWithin(1, mostBytes, wfMaxInFlight)
+	c.timeout, c.retryAfter = p.Duration(wfTimeout), p.Duration(wfRetryAfter)
+	c.batch = p.Number(wfBatch)
+	signed := p.Within(wfSignature)
 	options := signature.Options{
-		Scheme: signed.text(wfScheme), Secrets: signed.list(wfSecrets), Tolerance: signed.duration(wfTolerance),
-		Header: signed.text(wfHeader), Prefix: signed.text(wfPrefix), Encoding: signed.text(wfEncoding), Algorithm: signed.text(wfAlgorithm),
+		Scheme: signed.Text(wfScheme), Secrets: signed.List(wfSecrets), Tolerance: signed.Duration(wfTolerance),
+		Header: signed.Text(wfHeader), Prefix: signed.Text(wfPrefix), Encoding: signed.Text(wfEncoding), Algorithm: signed.Text(wfAlgorithm),
 	}
-	replay := p.within(wfReplay)
-	c.window, c.remembered, c.replayHeader = replay.duration(wfWindow), replay.number(wfRemembered), replay.text(wfReplayHeader)
+	replay := p.Within(wfReplay)
+	c.window, c.remembered, c.replayHeader = replay.Duration(wfWindow), replay.Number(wfRemembered), replay.Text(wfReplayHeader)
 	if err != nil {
 		return c, err
 	}
@@ -143,48 +144,4 @@ func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
 		}
 	}
 	return c, nil
-}
-
-// parser reads fields and keeps the first mistake.
-type parser struct {
-	conf *service.ParsedConfig
-	err  *error
-}
-
-func keep[T any](p parser, value T, err error) T {
-	if *p.err == nil && err != nil {
-		*p.err = err
-	}
-	return value
-}
-
-func (p parser) within(name string) parser { return parser{p.conf.Namespace(name), p.err} }
-
-func (p parser) text(name string) string {
-	v, err := p.conf.FieldString(name)
-	return keep(p, v, err)
-}
-
-func (p parser) list(name string) []string {
-	v, err := p.conf.FieldStringList(name)
-	return keep(p, v, err)
-}
-
-func (p parser) number(name string) int {
-	v, err := p.conf.FieldInt(name)
-	return keep(p, v, err)
-}
-
-func (p parser) duration(name string) time.Duration {
-	v, err := p.conf.FieldDuration(name)
-	return keep(p, v, err)
-}
-
-func (p parser) bytes(name string) int64 {
-	text := p.text(name)
-	size, err := humanize.ParseBytes(text)
-	if err != nil || size < 1 || size > 4<<30 {
-		err = fmt.Errorf("reading %s: %q is no size between 1B and 4GiB", name, text)
-	}
-	return keep(p, int64(size), err)
 }

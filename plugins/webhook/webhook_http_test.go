@@ -164,7 +164,7 @@ func TestAfterTheWindowAWebhookIsNewAgain(t *testing.T) {
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for _, c := range []struct{ yaml, want string }{
 		{"max_body: 1MB\nmax_in_flight: 1kB", "reading max_in_flight: it must not be less than max_body, or the largest webhook never fits"},
-		{"max_body: much", `reading max_body: "much" is no size between 1B and 4GiB`},
+		{"max_body: much", `reading max_body: "much" is no size such as 32MiB`},
 		{"signature: { scheme: github }", "reading signature: reading secrets: at least one is needed"},
 	} {
 		conf, err := webhookSpec().ParseYAML(c.yaml, nil)

@@ -1,0 +1,80 @@
+// Package fields reads the fields of a component's configuration and keeps the
+// first mistake, so that a component asks for all of them and looks once.
+package fields
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+)
+
+// Reader reads fields by their path. After a mistake what it gives means nothing.
+type Reader struct {
+	conf *service.ParsedConfig
+	err  *error
+}
+
+// Into reads the fields of a parsed configuration; err becomes the first mistake.
+func Into(err *error, conf *service.ParsedConfig) Reader { return Reader{conf: conf, err: err} }
+
+// Keep keeps err when it is the first mistake.
+func (r Reader) Keep(err error) {
+	if *r.err == nil {
+		*r.err = err
+	}
+}
+
+// Within reads the fields of an object; a mistake there is one here.
+func (r Reader) Within(path ...string) Reader {
+	return Reader{conf: r.conf.Namespace(path...), err: r.err}
+}
+
+// Text is a string.
+func (r Reader) Text(path ...string) string { return read(r, r.conf.FieldString, path) }
+
+// List is a list of strings.
+func (r Reader) List(path ...string) []string { return read(r, r.conf.FieldStringList, path) }
+
+// Number is a whole number.
+func (r Reader) Number(path ...string) int { return read(r, r.conf.FieldInt, path) }
+
+// Fraction is any number.
+func (r Reader) Fraction(path ...string) float64 { return read(r, r.conf.FieldFloat, path) }
+
+// Truth is true or false.
+func (r Reader) Truth(path ...string) bool { return read(r, r.conf.FieldBool, path) }
+
+// Duration is a time such as 10s.
+func (r Reader) Duration(path ...string) time.Duration { return read(r, r.conf.FieldDuration, path) }
+
+func read[T any](r Reader, field func(path ...string) (T, error), path []string) T {
+	value, err := field(path...)
+	r.Keep(err)
+	return value
+}
+
+// Bytes is a size such as 32MiB, from 0 on.
+func (r Reader) Bytes(path ...string) int64 { return r.size(0, 1<<62, path) }
+
+// BytesWithin is a size with bounds, both of them allowed.
+func (r Reader) BytesWithin(least, most int64, path ...string) int64 {
+	return r.size(least, most, path)
+}
+
+func (r Reader) size(least, most int64, path []string) int64 {
+	written := r.Text(path...)
+	value, err := humanize.ParseBytes(written)
+	switch {
+	case *r.err != nil:
+	case err != nil:
+		r.Keep(fmt.Errorf("reading %s: %q is no size such as 32MiB", strings.Join(path, "."), written))
+	case value < uint64(least) || value > uint64(most):
+		r.Keep(fmt.Errorf("reading %s: %q is no size between %s and %s",
+			strings.Join(path, "."), written, humanize.IBytes(uint64(least)), humanize.IBytes(uint64(most))))
+	}
+	return int64(value)
+}

@@ -65,6 +65,18 @@ func TestRootLeadsToTheOnlySuite(t *testing.T) {
 	require.Equal(t, suitePath+"/flaky", w.Header().Get("Location"))
 }
 
+func TestASlashAtTheEndChangesNothing(t *testing.T) {
+	b := newBench(t, demo())
+	for _, path := range []string{suitePath, suitePath + "/runs", suitePath + "/tests/" + flakyID()} {
+		t.Run(path, func(t *testing.T) {
+			with, without := b.get(path+"/", "Accept", "text/html"), b.get(path, "Accept", "text/html")
+			require.Equal(t, without.Code, with.Code)
+			require.Less(t, with.Code, 400)
+			require.Equal(t, without.Header().Get("Location"), with.Header().Get("Location"))
+		})
+	}
+}
+
 func TestFragmentIsThePartThatChanges(t *testing.T) {
 	b := newBench(t, demo())
 	w := b.get(suitePath+"/flaky", "Accept", "text/html", "X-Fragment", "live")

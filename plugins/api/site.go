@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,17 +100,29 @@ var routes = []route{
 func (s *site) mount() error {
 	handler := s.handler()
 	for _, r := range routes {
-		if err := s.door.Handle(r.pattern, handler); err != nil {
-			return err
+		for _, pattern := range r.patterns() {
+			if err := s.door.Handle(pattern, handler); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// patterns are the route's own and, as a hand types it, with a slash at its end.
+func (r route) patterns() []string {
+	if strings.HasSuffix(r.pattern, "/{$}") {
+		return []string{r.pattern}
+	}
+	return []string{r.pattern, r.pattern + "/{$}"}
+}
+
 func (s *site) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
-		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { s.serve(w, req, r) })
+		for _, pattern := range r.patterns() {
+			mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) { s.serve(w, req, r) })
+		}
 	}
 	return mux
 }

@@ -25,7 +25,7 @@ const runsSelect = `WITH r AS (
 		coalesce(arg_min(u.ci, u.number) FILTER (WHERE u.ci <> ''), '') AS ci,
 		min(u.time) AS first_upload, max(u.time) AS last_upload, min(u.number) AS first_number, count(*) AS uploads,
 		sum(u.passed)::BIGINT AS passed, sum(u.failed)::BIGINT AS failed, sum(u.skipped)::BIGINT AS skipped,
-		sum(u.pending)::BIGINT AS pending, sum(u.unknown)::BIGINT AS unknown
+		sum(u.pending)::BIGINT AS pending, sum(u.unknown)::BIGINT AS unknown, sum(u.received) AS received
 	FROM uploads u WHERE NOT u.duplicate AND u.run_id <> '' AND %s
 	GROUP BY u.suite, u.run_id
 ), e AS (
@@ -76,7 +76,8 @@ var runResults = map[string]string{ //nolint:gosec // SQL, no secret
 	"passed":  "a.failed = 0 AND NOT a.running AND a.passed > 0",
 }
 
-// Runs lists runs, newest first (query.Store).
+// Runs lists runs, newest first (query.Store). Uploads without executions alone
+// are none: collectors send them when no test was selected.
 func (d *Database) Runs(ctx context.Context, q query.RunQuery) (page query.Page[query.Run], err error) {
 	page.Items = []query.Run{}
 	err = d.ask(ctx, func(r reader) error {
@@ -89,7 +90,7 @@ func (d *Database) Runs(ctx context.Context, q query.RunQuery) (page query.Page[
 		if q.Key != "" {
 			uploads += " AND u.run_key = " + p.add(q.Key)
 		}
-		conditions := p.within("a.first_upload", q.Range)
+		conditions := p.within("a.first_upload", q.Range) + " AND a.received > 0"
 		if q.Branch != "" {
 			conditions += " AND a.branch = " + p.add(q.Branch)
 		}

@@ -24,7 +24,7 @@ type gate struct {
 func newGate(config doorConfig, now func() time.Time, issuers func() []string) *gate {
 	return &gate{
 		config: config, quotas: quota.New(), guesses: quota.New(), oidc: newOIDCTokens(issuers, now),
-		limiter: limiter.New(limiter.Options{Least: config.leastRequests, Most: config.mostRequests, First: config.firstRequests}),
+		limiter: limiter.New(limiter.Options{Least: config.leastRequests, Most: config.mostRequests, First: config.firstRequests, Now: now}),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -131,7 +132,7 @@ func inputFields() []*service.ConfigField {
 			Default(64).Advanced().LintRule(`root = if this < 1 { "batch_uploads must be at least 1" }`),
 		service.NewStringField(cfBatchBytes).
 			Description("Bytes beyond which no further upload joins a batch.").
-			Default("8MiB").Advanced(),
+			Default("1MiB").Advanced(),
 	}
 }
 
@@ -156,37 +157,37 @@ type doorConfig struct {
 }
 
 func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
-	p := parser{conf: conf}
-	c.listener = p.text(cfListener)
-	c.path = p.text(cfPath)
-	c.suitesFile = p.text(cfSuitesFile)
-	c.reloadEvery = p.duration(cfReloadEvery)
-	c.dataDir = p.text(cfData)
-	c.quickstart = p.text(cfQuickstart)
-	c.token = p.text(cfToken)
-	c.bodyBytes = p.bytes(cfMaxBody)
-	c.decodedBytes = p.bytes(cfMaxDecoded)
-	c.inFlightBytes = p.bytes(cfInFlight)
-	c.inFlightWait = p.duration(cfInFlightWait)
-	c.answerTimeout = p.duration(cfAnswerTimeout)
-	c.retryAfter = p.duration(cfRetryAfter)
-	c.reuseBodies = p.flag(cfReuseBodies)
-	c.batchUploads = p.number(cfBatchUploads)
-	c.batchBytes = p.bytes(cfBatchBytes)
-	c.wrongTokens = p.number(cfWrongTokens)
-	c.leastRequests, c.mostRequests, c.firstRequests = p.number(cfConcurrency, cfLeast), p.number(cfConcurrency, cfMost), p.number(cfConcurrency, cfFirst)
+	p := fields.Into(&err, conf)
+	c.listener = p.Text(cfListener)
+	c.path = p.Text(cfPath)
+	c.suitesFile = p.Text(cfSuitesFile)
+	c.reloadEvery = p.Duration(cfReloadEvery)
+	c.dataDir = p.Text(cfData)
+	c.quickstart = p.Text(cfQuickstart)
+	c.token = p.Text(cfToken)
+	c.bodyBytes = p.Bytes(cfMaxBody)
+	c.decodedBytes = p.Bytes(cfMaxDecoded)
+	c.inFlightBytes = p.Bytes(cfInFlight)
+	c.inFlightWait = p.Duration(cfInFlightWait)
+	c.answerTimeout = p.Duration(cfAnswerTimeout)
+	c.retryAfter = p.Duration(cfRetryAfter)
+	c.reuseBodies = p.Truth(cfReuseBodies)
+	c.batchUploads = p.Number(cfBatchUploads)
+	c.batchBytes = p.Bytes(cfBatchBytes)
+	c.wrongTokens = p.Number(cfWrongTokens)
+	c.leastRequests, c.mostRequests, c.firstRequests = p.Number(cfConcurrency, cfLeast), p.Number(cfConcurrency, cfMost), p.Number(cfConcurrency, cfFirst)
 	switch {
-	case p.err != nil:
+	case err != nil:
 	case c.bodyBytes < 1 || c.decodedBytes < 1:
-		p.err = fmt.Errorf("reading %s and %s: they must be sizes above 0", cfMaxBody, cfMaxDecoded)
+		err = fmt.Errorf("reading %s and %s: they must be sizes above 0", cfMaxBody, cfMaxDecoded)
 	case c.inFlightBytes <= c.bodyBytes:
-		p.err = fmt.Errorf("reading %s: it must be more than %s, or the largest upload never fits", cfInFlight, cfMaxBody)
+		err = fmt.Errorf("reading %s: it must be more than %s, or the largest upload never fits", cfInFlight, cfMaxBody)
 	case c.leastRequests < 1 || c.firstRequests < c.leastRequests || c.mostRequests < c.firstRequests:
-		p.err = fmt.Errorf("reading %s: 1 <= %s <= %s <= %s is needed", cfConcurrency, cfLeast, cfFirst, cfMost)
+		err = fmt.Errorf("reading %s: 1 <= %s <= %s <= %s is needed", cfConcurrency, cfLeast, cfFirst, cfMost)
 	case c.reloadEvery <= 0:
-		p.err = fmt.Errorf("reading %s: it must be more than 0", cfReloadEvery)
+		err = fmt.Errorf("reading %s: it must be more than 0", cfReloadEvery)
 	}
-	return c, p.err
+	return c, err
 }
 
 // input is collector_http: the door's other side, where the stream takes uploads.

@@ -49,17 +49,21 @@ type delivery struct {
 
 func newDoor(config doorConfig, res *service.Resources) *door {
 	d := &door{
-		config:   config,
-		now:      time.Now,
-		log:      res.Logger(),
-		inFlight: fair.New(func() int64 { return config.inFlightBytes }),
-		desk:     handoff.New[*delivery](),
+		config: config,
+		now:    time.Now,
+		log:    res.Logger(),
+		desk:   handoff.New[*delivery](),
 	}
+	d.inFlight = fair.New(fair.Options{
+		Capacity: func() int64 { return config.inFlightBytes },
+		Spare:    func() int64 { return min(config.bodyBytes, config.inFlightBytes/2) },
+		Now:      d.now,
+	})
 	if config.reuseBodies {
 		d.buffers = new(buffers)
 	}
 	d.metrics = newDoorMetrics(res.Metrics())
-	d.inspector = newInspector()
+	d.inspector = newInspector(d.now)
 	d.gate = newGate(config, d.now, func() []string {
 		if known := d.directory.Load(); known != nil {
 			return known.Issuers()
@@ -135,21 +139,20 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 		d.buffers.put(body)
 		return nil, 0, err
 	}
-	accepted, size, err := d.work(&who, kind, body)
+	accepted, size, err := d.work(r.Context(), &who, kind, body)
 	permit.Done(err == nil)
 	return accepted, size, err
 }
 
 // work checks a body and hands it to the stream.
-func (d *door) work(who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Accepted, int, error) {
-	seen, err := d.inspector.inspect(kind, body, tighter(d.config.decodedBytes, who.Limits.DecodedBytes))
+func (d *door) work(ctx context.Context, who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Accepted, int, error) {
+	seen, err := d.inspect(ctx, who, kind, body)
 	if err != nil {
 		d.buffers.put(body)
 		return nil, 0, err
 	}
-	size := len(body)
-	uploadID := message.UploadID(who.Org, who.Suite, body)
-	if err := d.deliver(d.message(who, kind, uploadID, body), body); err != nil {
+	size, uploadID := len(body), seen.uploadID
+	if err := d.deliver(who.Org, d.message(who, kind, uploadID, body), body); err != nil {
 		return nil, 0, err
 	}
 	seed := testengine.SuiteSeed(who.Org, who.Suite)
@@ -164,6 +167,22 @@ func (d *door) work(who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Acc
 		accepted.Errors = []string{seen.why}
 	}
 	return accepted, size, nil
+}
+
+// inspect does what takes a processor, in the tenant's turn.
+func (d *door) inspect(ctx context.Context, who *tenant.Tenant, kind bodyKind, body []byte) (summary, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.config.inFlightWait)
+	defer cancel()
+	done, err := d.inspector.turn(ctx, who)
+	if err != nil {
+		return summary{}, overloaded(errBusy.Error(), d.config.retryAfter)
+	}
+	defer done()
+	seen, err := d.inspector.inspect(kind, body, tighter(d.config.decodedBytes, who.Limits.DecodedBytes))
+	if err == nil {
+		seen.uploadID = message.UploadID(who.Org, who.Suite, body)
+	}
+	return seen, err
 }
 
 func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]byte, error) {
@@ -202,10 +221,10 @@ func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body 
 
 // deliver hands a message to ReadBatch and waits for its ack. An upload that was
 // not taken is stored nowhere; one whose ack does not come may have been.
-func (d *door) deliver(m *service.Message, body []byte) error {
+func (d *door) deliver(org string, m *service.Message, body []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d.config.answerTimeout)
 	defer cancel()
-	err := d.desk.Offer(ctx, &delivery{message: m, body: body, store: d.buffers})
+	err := d.desk.Offer(ctx, org, &delivery{message: m, body: body, store: d.buffers})
 	switch {
 	case err == nil:
 		return nil

@@ -1,13 +1,17 @@
 package collector
 
 import (
+	"context"
 	"errors"
 	"mime"
 	"net/http"
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
@@ -21,6 +25,7 @@ type bodyKind struct {
 
 // summary is what the door tells the client about its upload.
 type summary struct {
+	uploadID   string
 	runKey     string
 	executions int
 	// rejected records are named here where the format's answer says so.
@@ -40,14 +45,26 @@ func (s summary) runKeyOr(uploadID string) string {
 // inspector checks the structure of bodies.
 type inspector struct {
 	maxDepth int
-	// slots bound how many bodies are unpacked at a time: it is work for a
-	// processor, and memory.
-	slots  chan struct{}
+	// turns are the processors: more bodies at a time would only make each other
+	// wait, and take more memory. One tenant leaves a processor to the others.
+	turns  *fair.Share
 	buffer sync.Pool
 }
 
-func newInspector() *inspector {
-	return &inspector{maxDepth: assemble.DefaultLimits().MaxDepth, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+func newInspector(now func() time.Time) *inspector {
+	return &inspector{maxDepth: assemble.DefaultLimits().MaxDepth, turns: fair.New(fair.Options{
+		Capacity: func() int64 { return int64(runtime.GOMAXPROCS(0)) },
+		Spare:    func() int64 { return 1 },
+		Now:      now,
+	})}
+}
+
+// turn waits until a body of the tenant may be inspected; done gives the turn back.
+func (i *inspector) turn(ctx context.Context, who *tenant.Tenant) (done func(), err error) {
+	if err := i.turns.Acquire(ctx, who.Org, who.Organization.Weight, 1); err != nil {
+		return nil, err
+	}
+	return func() { i.turns.Release(who.Org, 1) }, nil
 }
 
 // keptBuffer is the largest buffer that is kept for the next packed body.
@@ -61,8 +78,6 @@ func (i *inspector) inspect(kind bodyKind, body []byte, decodedLimit int64) (sum
 		}
 		return i.look(kind, body)
 	}
-	i.slots <- struct{}{}
-	defer func() { <-i.slots }()
 	buffer, _ := i.buffer.Get().(*[]byte)
 	if buffer == nil {
 		buffer = new([]byte)

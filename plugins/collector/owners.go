@@ -75,7 +75,7 @@ func (d *door) keepOwners(who *tenant.Tenant, file string) ([]byte, error) {
 		return nil, invalid("nothing of the file was understood: " + found[0].Error())
 	}
 	text, _ := json.Marshal(file) //nolint:errchkjson // a text always has JSON
-	if err := d.deliver(d.changeMessage(who.Org, who.Suite, who.DefaultBranch, changeOwners, testengine.RawJSON(text)), nil); err != nil {
+	if err := d.deliver(who.Org, d.changeMessage(who.Org, who.Suite, who.DefaultBranch, changeOwners, testengine.RawJSON(text)), nil); err != nil {
 		return nil, err
 	}
 	problems := make([]string, len(found))

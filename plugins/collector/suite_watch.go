@@ -133,7 +133,7 @@ func (w *suiteWatch) sendChange(organization, suite, branch string, section test
 	if section == "" {
 		section = "{}"
 	}
-	if err := w.door.deliver(w.door.changeMessage(organization, suite, branch, changeDetection, section), nil); err != nil {
+	if err := w.door.deliver(organization, w.door.changeMessage(organization, suite, branch, changeDetection, section), nil); err != nil {
 		return false
 	}
 	w.memory.Detection[key] = hash

@@ -126,7 +126,7 @@ func (tracesWay) write(w http.ResponseWriter, r *http.Request, status int, body 
 		writeJSON(w, status, body(true))
 		return
 	}
-	writeBody(w, status, "application/x-protobuf", body(false))
+	answer.Write(w, w.Header().Set, status, answer.Protobuf, body(false))
 }
 
 // encodingOf reads the header that says how a body is packed.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,25 +55,58 @@ func (u *uploadLog) WriteBatch(ctx context.Context, batch service.MessageBatch, 
 	if refused != nil {
 		return refused
 	}
-	count := int64(len(entries))
-	answer := func(err error) {
+	return u.append(entries, func(err error) {
 		_ = ack(context.WithoutCancel(ctx), err) // Whoever does not hear of it repeats the upload.
+	})
+}
+
+// append gives the log each owner's entries by themselves, and answers when all
+// of them are durable or one is not.
+func (u *uploadLog) append(entries []uploadlog.Entry, answer func(error)) error {
+	var parts [][]uploadlog.Entry
+	for len(entries) > 0 {
+		n := slices.IndexFunc(entries, func(e uploadlog.Entry) bool { return e.Owner != entries[0].Owner })
+		if n < 0 {
+			n = len(entries)
+		}
+		parts, entries = append(parts, entries[:n:n]), entries[n:]
 	}
-	err := u.log.Append(entries, func(err error) {
-		switch {
-		case err != nil:
-			u.metrics.refused.Incr(count)
-			answer(err)
-		case u.spool != nil:
-			u.spool.Durable(u.now(), placesOf(entries), func() { answer(nil) })
-		default:
+	if len(parts) == 0 {
+		answer(nil)
+		return nil
+	}
+	var left atomic.Int64
+	var failed atomic.Pointer[error]
+	left.Store(int64(len(parts)))
+	for _, part := range parts {
+		count := int64(len(part))
+		done := func(err error) {
+			if err != nil {
+				u.metrics.refused.Incr(count)
+				failed.CompareAndSwap(nil, &err)
+			}
+			if left.Add(-1) > 0 {
+				return
+			}
+			if first := failed.Load(); first != nil {
+				answer(*first)
+				return
+			}
 			answer(nil)
 		}
-	})
-	if err != nil {
-		u.metrics.refused.Incr(count)
+		err := u.log.Append(part, func(err error) {
+			if err == nil && u.spool != nil {
+				u.spool.Durable(u.now(), placesOf(part), func() { done(nil) })
+				return
+			}
+			done(err)
+		})
+		if err != nil {
+			u.metrics.refused.Incr(count)
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // ReadBatch implements service.BatchBuffer: one batch of one lane, the next of

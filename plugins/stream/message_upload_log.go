@@ -26,6 +26,7 @@ func entriesFromMessage(m *service.Message, log *uploadlog.Log, now int64, spool
 	}
 	e.Meta = pairsFromMessage(m, e.ReceivedAt)
 	org, suite := message.Text(m, testengine.MetaOrg), message.Text(m, testengine.MetaSuite)
+	e.Owner = org
 	if e.Kind == testengine.KindChange && suite == "" && !spooled {
 		entries := make([]uploadlog.Entry, log.Identity().Partitions)
 		for lane := range entries {

@@ -17,9 +17,23 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/webhook/signature"
 )
 
+// The results of a webhook, as they are counted.
+const (
+	resultAccepted     = "accepted"
+	resultRepeated     = "repeated"
+	resultMethod       = "method"
+	resultUnauthorized = "unauthorized"
+	resultStale        = "stale"
+	resultInvalid      = "invalid"
+	resultTooLarge     = "too_large"
+	resultTooSlow      = "too_slow"
+	resultNotStored    = "not_stored"
+)
+
 // refusal is an answer other than 2xx.
 type refusal struct {
 	status  int
+	result  string
 	message string
 }
 
@@ -38,32 +52,33 @@ func (i *input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var refused *refusal
 	switch {
 	case err == nil:
-		i.results.Incr(1, "accepted")
-		write(w, http.StatusAccepted, "accepted")
+		i.answer(w, http.StatusAccepted, resultAccepted, "accepted")
 	case errors.Is(err, errRepeated):
-		i.results.Incr(1, "repeated")
-		write(w, http.StatusOK, "accepted before")
+		i.answer(w, http.StatusOK, resultRepeated, "accepted before")
 	case errors.As(err, &refused):
-		i.results.Incr(1, "refused")
 		if refused.status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
 		}
-		write(w, refused.status, refused.message)
+		i.answer(w, refused.status, refused.result, refused.message)
 	default:
-		i.results.Incr(1, "not_stored")
-		w.Header().Set("Retry-After", strconv.Itoa(int(i.config.retryAfter.Round(time.Second)/time.Second)))
-		write(w, http.StatusServiceUnavailable, "the webhook was not stored: send it again")
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((i.config.retryAfter+time.Second-1)/time.Second), 10))
+		i.answer(w, http.StatusServiceUnavailable, resultNotStored, "the webhook was not stored: send it again")
 	}
+}
+
+func (i *input) answer(w http.ResponseWriter, status int, result, message string) {
+	i.results.Incr(1, result)
+	answer.Write(w, w.Header().Set, status, answer.JSON, answer.AppendMessage(nil, message))
 }
 
 // take does everything between the header and the answer.
 func (i *input) take(r *http.Request) error {
 	if r.Method != http.MethodPost {
-		return &refusal{http.StatusMethodNotAllowed, "webhooks are sent with POST"}
+		return &refusal{http.StatusMethodNotAllowed, resultMethod, "webhooks are sent with POST"}
 	}
 	presented, _ := tenant.ParseAuthorization(r.Header.Get("Authorization"))
 	if !i.admitted(presented) {
-		return &refusal{http.StatusUnauthorized, "the token of this path is missing or wrong: send Authorization: Bearer"}
+		return &refusal{http.StatusUnauthorized, resultUnauthorized, "the token of this path is missing or wrong: send Authorization: Bearer"}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), i.config.timeout)
 	defer cancel()
@@ -90,7 +105,7 @@ func (i *input) take(r *http.Request) error {
 		return errPending
 	case replay.Unknown:
 	}
-	if err := i.desk.Offer(ctx, i.message(r, id, body)); err != nil {
+	if err := i.desk.Offer(ctx, i.config.path, i.message(r, id, body)); err != nil {
 		i.replays.Abandon(id)
 		i.log.Debugf("A webhook for %s was not stored: %v", i.config.path, err)
 		return err
@@ -115,9 +130,9 @@ func (i *input) body(r *http.Request) ([]byte, error) {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &refusal{http.StatusRequestTimeout, "the body came too slowly"}
+		return nil, &refusal{http.StatusRequestTimeout, resultTooSlow, "the body came too slowly"}
 	case err != nil:
-		return nil, &refusal{http.StatusBadRequest, "the body ended early"}
+		return nil, &refusal{http.StatusBadRequest, resultInvalid, "the body ended early"}
 	case int64(len(body)) > i.config.maxBody:
 		return nil, i.tooLarge()
 	}
@@ -125,7 +140,7 @@ func (i *input) body(r *http.Request) ([]byte, error) {
 }
 
 func (i *input) tooLarge() error {
-	return &refusal{http.StatusRequestEntityTooLarge, "the body is larger than " + strconv.FormatInt(i.config.maxBody, 10) + " bytes"}
+	return &refusal{http.StatusRequestEntityTooLarge, resultTooLarge, "the body is larger than " + strconv.FormatInt(i.config.maxBody, 10) + " bytes"}
 }
 
 // verify checks the signature and names the delivery.
@@ -139,19 +154,9 @@ func (i *input) verify(r *http.Request, body []byte) (id string, err error) {
 	verified, err := i.config.verifier.Verify(i.now(), r.Header.Get, body)
 	switch {
 	case errors.Is(err, signature.ErrStale):
-		return "", &refusal{http.StatusBadRequest, "the webhook is refused: " + err.Error()}
+		return "", &refusal{http.StatusBadRequest, resultStale, "the webhook is refused: " + err.Error()}
 	case err != nil:
-		return "", &refusal{http.StatusUnauthorized, "the webhook is refused: " + err.Error()}
+		return "", &refusal{http.StatusUnauthorized, resultUnauthorized, "the webhook is refused: " + err.Error()}
 	}
 	return verified.ID, nil
-}
-
-func write(w http.ResponseWriter, status int, message string) {
-	body := answer.AppendMessage(nil, message)
-	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
 }

@@ -1,7 +1,7 @@
 // Package fair shares a capacity among tenants: as long as there is room
 // everybody gets what he asks for, and when there is not, whoever holds least
 // for his weight comes first. So one tenant that asks for everything waits for
-// himself, and the others hardly at all.
+// himself, and the others hardly at all: a spare part is not even lent to him.
 package fair
 
 import (
@@ -9,20 +9,35 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // ErrFull says that there was no room in time.
 var ErrFull = errors.New("there was no room in time")
 
+// Options say what is shared.
+type Options struct {
+	// Capacity is asked whenever room is given: it may change.
+	Capacity func() int64
+	// Spare is what one tenant leaves free while there are others, so that they
+	// need not wait until he is done; nil is nothing. Now tells how long ago
+	// somebody was there: who held something within the last second still is.
+	Spare func() int64
+	Now   func() time.Time
+}
+
+// stay is for how long a tenant that holds nothing is one of the others.
+const stay = time.Second
+
 // Share is a semaphore with weights. It is safe for concurrent use.
 type Share struct {
-	// capacity is asked whenever room is given: it may change.
-	capacity func() int64
+	options Options
 
 	mu      sync.Mutex
 	held    int64
 	tenants map[string]*tenant
 	waiting int
+	swept   time.Time
 }
 
 // tenant is what one tenant holds and waits for.
@@ -31,6 +46,7 @@ type tenant struct {
 	weight  float64
 	held    int64
 	waiters list.List // of *waiter, in the order they came
+	left    time.Time // since when it neither holds nor waits
 }
 
 type waiter struct {
@@ -39,8 +55,8 @@ type waiter struct {
 }
 
 // New returns a share of a capacity that may change.
-func New(capacity func() int64) *Share {
-	return &Share{capacity: capacity, tenants: map[string]*tenant{}}
+func New(o Options) *Share {
+	return &Share{options: o, tenants: map[string]*tenant{}}
 }
 
 // Acquire takes n for a tenant of that weight (1 is usual), and waits for room
@@ -48,7 +64,7 @@ func New(capacity func() int64) *Share {
 func (s *Share) Acquire(ctx context.Context, name string, weight float64, n int64) error {
 	s.mu.Lock()
 	t := s.tenant(name, weight)
-	if s.waiting == 0 && s.fits(n) {
+	if s.waiting == 0 && s.fits(n) && s.mayHold(t, n) {
 		s.give(t, n)
 		s.mu.Unlock()
 		return nil
@@ -117,14 +133,47 @@ func (s *Share) tenant(name string, weight float64) *tenant {
 	return t
 }
 
-// leave forgets a tenant that neither holds nor waits.
+// leave forgets a tenant that neither holds nor waits, at once or after a while.
 func (s *Share) leave(t *tenant) {
-	if t.held == 0 && t.waiters.Len() == 0 {
+	if t.held > 0 || t.waiters.Len() > 0 {
+		return
+	}
+	if s.options.Spare == nil {
 		delete(s.tenants, t.name)
+		return
+	}
+	t.left = s.options.Now()
+	if t.left.Sub(s.swept) < stay {
+		return
+	}
+	s.swept = t.left
+	for name, other := range s.tenants {
+		if other.gone(t.left) {
+			delete(s.tenants, name)
+		}
 	}
 }
 
-func (s *Share) fits(n int64) bool { return s.held == 0 || s.held+n <= s.capacity() }
+// gone reports whether the tenant has been away for long.
+func (t *tenant) gone(now time.Time) bool {
+	return t.held == 0 && t.waiters.Len() == 0 && now.Sub(t.left) >= stay
+}
+
+func (s *Share) fits(n int64) bool { return s.held == 0 || s.held+n <= s.options.Capacity() }
+
+// mayHold reports whether the tenant leaves enough to the others.
+func (s *Share) mayHold(t *tenant, n int64) bool {
+	if t.held == 0 || s.options.Spare == nil || t.held+n <= s.options.Capacity()-s.options.Spare() {
+		return true
+	}
+	now := s.options.Now()
+	for _, other := range s.tenants {
+		if other != t && !other.gone(now) {
+			return false
+		}
+	}
+	return true
+}
 
 func (s *Share) give(t *tenant, n int64) {
 	t.held += n
@@ -136,6 +185,9 @@ func (s *Share) give(t *tenant, n int64) {
 func (s *Share) serve() {
 	for s.waiting > 0 {
 		next := s.next()
+		if next == nil {
+			return
+		}
 		at := next.waiters.Front()
 		w, _ := at.Value.(*waiter)
 		if !s.fits(w.n) {
@@ -148,13 +200,15 @@ func (s *Share) serve() {
 	}
 }
 
-// next is the waiting tenant that holds least for its weight; by name among equals.
+// next is the waiting tenant that holds least for its weight, of those who leave
+// enough to the others; by name among equals.
 func (s *Share) next() (next *tenant) {
 	for _, t := range s.tenants {
-		if t.waiters.Len() == 0 {
+		at := t.waiters.Front()
+		if at == nil {
 			continue
 		}
-		if next == nil || less(t, next) {
+		if w, _ := at.Value.(*waiter); (next == nil || less(t, next)) && s.mayHold(t, w.n) {
 			next = t
 		}
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
 )
 
-func of(n int64) func() int64 { return func() int64 { return n } }
+func of(n int64) fair.Options { return fair.Options{Capacity: always(n)} }
+
+func always(n int64) func() int64 { return func() int64 { return n } }
 
 // atOnce takes one if there is room and nobody waits.
 func atOnce(t *testing.T, share *fair.Share, name string) bool {
@@ -57,6 +59,32 @@ func TestWhoeverHoldsLeastComesFirst(t *testing.T) {
 			}
 		}
 		require.Equal(t, []string{"heavy", "quiet", "heavy", "noisy"}, order[:4])
+	})
+}
+
+func TestATenantLeavesASparePartToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		share := fair.New(fair.Options{Capacity: always(4), Spare: always(1), Now: time.Now})
+		take := func(name string) bool { return atOnce(t, share, name) }
+		for range 4 {
+			require.True(t, take("noisy"), "who is alone has everything")
+		}
+		require.False(t, take("quiet"))
+		share.Release("noisy", 1)
+		require.True(t, take("quiet"))
+		share.Release("quiet", 1)
+		require.False(t, take("noisy"), "quiet was here a moment ago")
+		waited := false
+		go func() { waited = share.Acquire(t.Context(), "noisy", 1, 1) == nil }()
+		synctest.Wait()
+		require.True(t, take("quiet"), "who waits for the spare part is overtaken")
+		share.Release("quiet", 1)
+		require.False(t, waited)
+		time.Sleep(2 * time.Second)
+		share.Release("noisy", 1)
+		synctest.Wait()
+		require.True(t, waited)
+		require.True(t, take("noisy"), "quiet has not been here for long")
 	})
 }
 
@@ -103,7 +131,7 @@ func TestNothingIsLostWhateverTheOrder(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 4))
 			capacity := int64(1 + r.IntN(20))
-			share := fair.New(func() int64 { return capacity })
+			share := fair.New(fair.Options{Capacity: always(capacity), Spare: always(capacity / 3), Now: time.Now})
 			var held atomic.Int64
 			for n := range 60 {
 				name, size := fmt.Sprint("t", r.IntN(5)), int64(1+r.IntN(8))

@@ -36,6 +36,8 @@ type Options struct {
 	// Lag is a figure from downstream that counts as too slow above MostLag; nil for none.
 	Lag     func() time.Duration
 	MostLag time.Duration
+	// Now is the clock by which others are still there.
+	Now func() time.Time
 }
 
 // Limiter admits requests. It is safe for concurrent use.
@@ -52,11 +54,19 @@ func New(o Options) *Limiter {
 		WithLimits(uint(o.Least), uint(o.Most), uint(o.First)).
 		WithMaxLimitStabilizationWindow(stabilization).
 		Build()
-	l.share = fair.New(func() int64 { return int64(l.Limit()) })
+	l.share = fair.New(fair.Options{
+		Capacity: func() int64 { return int64(l.Limit()) },
+		Spare:    func() int64 { return int64(max(1, l.Limit()/spareOf)) },
+		Now:      o.Now,
+	})
 	return l
 }
 
-const stabilization = 10 * time.Second
+const (
+	stabilization = 10 * time.Second
+	// spareOf says which part of the limit one tenant leaves to the others.
+	spareOf = 8
+)
 
 // Limit is how many may be worked on now. While downstream lags it is the least.
 func (l *Limiter) Limit() int {

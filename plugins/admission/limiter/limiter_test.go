@@ -15,7 +15,7 @@ import (
 
 func TestResultsWaitAndTheRestIsTurnedAwayInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limiter.New(limiter.Options{Least: 4, Most: 4, First: 4})
+		l := limiter.New(limiter.Options{Now: time.Now, Least: 4, Most: 4, First: 4})
 		var permits []*limiter.Permit
 		for range 4 {
 			permit, err := l.Admit(t.Context(), "a", 1, limiter.Annotations)
@@ -61,7 +61,7 @@ func TestResultsWaitAndTheRestIsTurnedAwayInOrder(t *testing.T) {
 
 func TestWhileDownstreamLagsTheLimitIsTheLeast(t *testing.T) {
 	lag := time.Duration(0)
-	l := limiter.New(limiter.Options{Least: 1, Most: 50, First: 20, MostLag: time.Minute, Lag: func() time.Duration { return lag }})
+	l := limiter.New(limiter.Options{Now: time.Now, Least: 1, Most: 50, First: 20, MostLag: time.Minute, Lag: func() time.Duration { return lag }})
 	require.Equal(t, 20, l.Limit())
 	lag = 2 * time.Minute
 	require.Equal(t, 1, l.Limit())
@@ -69,7 +69,7 @@ func TestWhileDownstreamLagsTheLimitIsTheLeast(t *testing.T) {
 
 func TestWhoeverWaitsTooLongIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limiter.New(limiter.Options{Least: 1, Most: 1, First: 1})
+		l := limiter.New(limiter.Options{Now: time.Now, Least: 1, Most: 1, First: 1})
 		_, err := l.Admit(t.Context(), "a", 1, limiter.Results)
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

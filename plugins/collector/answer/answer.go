@@ -7,6 +7,27 @@ import (
 	"strconv"
 )
 
+// Types of answers.
+const (
+	JSON     = "application/json"
+	Protobuf = "application/x-protobuf"
+)
+
+// Writer is the part of an http.ResponseWriter that an answer needs; set sets its headers.
+type Writer interface {
+	WriteHeader(status int)
+	Write(body []byte) (int, error)
+}
+
+// Write answers with a body that nobody keeps. What the client does not hear of cannot be helped.
+func Write(w Writer, set func(name, value string), status int, contentType string, body []byte) {
+	set("Content-Type", contentType)
+	set("Cache-Control", "no-store")
+	set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
 // Accepted is the answer to a stored upload: the superset of what any collector
 // parses. Rust insists on the first five, the plugin reads run_url, Swift the rest.
 type Accepted struct {

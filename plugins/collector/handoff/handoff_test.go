@@ -46,17 +46,55 @@ func TestWhatBecomesOfAnOffer(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				go c.stream(ctx, d)
-				require.ErrorIs(t, d.Offer(ctx, "upload"), c.want)
+				require.ErrorIs(t, d.Offer(ctx, "acme", "upload"), c.want)
 			})
 		})
 	}
+}
+
+func TestOwnersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := handoff.New[string]()
+		for _, owner := range []string{"noisy", "noisy", "noisy", "noisy", "noisy", "quiet", "other"} {
+			go func() { _ = d.Offer(t.Context(), owner, owner) }()
+			synctest.Wait()
+		}
+		var batches [][]string
+		for range 4 {
+			taken, err := d.Take(t.Context(), func(taken []*handoff.Offer[string]) bool { return len(taken) < 3 })
+			require.NoError(t, err)
+			var batch []string
+			for _, offer := range taken {
+				batch = append(batch, offer.Item)
+				offer.Acknowledge(nil)
+			}
+			batches = append(batches, batch)
+		}
+		require.Equal(t, [][]string{{"noisy", "noisy", "noisy"}, {"quiet"}, {"other"}, {"noisy", "noisy"}}, batches)
+	})
+}
+
+func TestWhoeverGaveUpIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := handoff.New[string]()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() { _ = d.Offer(t.Context(), "acme", "patient") }()
+		synctest.Wait()
+		require.ErrorIs(t, d.Offer(ctx, "acme", "impatient"), handoff.ErrNotTaken)
+		taken, err := d.Take(t.Context(), func([]*handoff.Offer[string]) bool { return true })
+		require.NoError(t, err)
+		require.Len(t, taken, 1)
+		require.Equal(t, "patient", taken[0].Item)
+		taken[0].Acknowledge(nil)
+	})
 }
 
 func TestWhatIsWaitingIsTakenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := handoff.New[string]()
 		for range 5 {
-			go func() { _ = d.Offer(t.Context(), "upload") }()
+			go func() { _ = d.Offer(t.Context(), "acme", "upload") }()
 		}
 		synctest.Wait()
 		taken, err := d.Take(t.Context(), func(taken []*handoff.Offer[string]) bool { return len(taken) < 3 })

@@ -4,12 +4,10 @@ import (
 	"fmt"
 )
 
-// groupBytes is how much one sync covers at most.
-const groupBytes = 16 << 20
-
 // request is one Append: its entries are answered together.
 type request struct {
 	entries []Entry
+	bytes   int64
 	done    func(error)
 }
 
@@ -33,7 +31,7 @@ func (l *Log) Append(entries []Entry, done func(error)) error {
 		l.mu.Unlock()
 		return err
 	}
-	l.queue = append(l.queue, &request{entries: entries, done: done})
+	l.queue.add(&request{entries: entries, done: done})
 	l.mu.Unlock()
 	l.signal()
 	return nil
@@ -85,18 +83,5 @@ func (l *Log) commitUntilClosed() {
 func (l *Log) takeRequests() (taken []*request, closing bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var bytes int64
-	n := 0
-	for n < len(l.queue) && bytes < groupBytes {
-		for i := range l.queue[n].entries {
-			bytes += int64(len(l.queue[n].entries[i].Body))
-		}
-		n++
-	}
-	taken = l.queue[:n:n]
-	l.queue = l.queue[n:]
-	if len(l.queue) == 0 {
-		l.queue = nil
-	}
-	return taken, l.closing
+	return l.queue.take(), l.closing
 }

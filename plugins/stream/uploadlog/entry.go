@@ -14,6 +14,9 @@ type Entry struct {
 	// ReceivedAt is when the door received it, in unix milliseconds.
 	ReceivedAt int64
 	Meta       []Pair
+	// Owner is whose entry it is: one owner's entries keep their order, and several
+	// owners take turns. All entries of an Append are of one. It is not stored.
+	Owner string
 	// Body stays as it is until the entry is answered; the log keeps no reference to it.
 	Body []byte
 	// Number is set by the log before the entry is answered.

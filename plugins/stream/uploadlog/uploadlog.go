@@ -94,7 +94,7 @@ type Log struct {
 	closing  bool
 
 	// The committer's own.
-	queue   []*request
+	queue   queue
 	wake    chan struct{}
 	answers chan answer
 	done    chan struct{}
@@ -136,7 +136,7 @@ func Open(d disk.Disk, dir string, options Options) (*Log, error) {
 	if options.SegmentBytes < 2*segmentHead || options.SegmentBytes > math.MaxUint32 {
 		return nil, fmt.Errorf("a log segment has 8 KiB to 4 GiB, not %d bytes", options.SegmentBytes)
 	}
-	l := &Log{disk: d, dir: dir, options: options, recent: newRecentKeys(options.RecentKeys)}
+	l := &Log{disk: d, dir: dir, options: options, recent: newRecentKeys(options.RecentKeys), queue: queue{lines: map[string]*line{}}}
 	if err := l.open(); err != nil {
 		return nil, errors.Join(err, l.closeFiles())
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/zlib"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,12 +43,70 @@ func (s *safeBuffer) String() string {
 }
 
 // attacked is a house whose log is kept.
-func attacked(t *testing.T) (*house, *safeBuffer) {
+func attacked(t *testing.T, more string) (*house, *safeBuffer) {
 	t.Helper()
-	h := openHouse(t, "read_header_timeout: 100ms\nread_timeout: 200ms\nmax_header_bytes: 16KB\n", "max_body: 16MB\nmax_decoded: 24MB\n")
+	h := openHouse(t, "read_header_timeout: 100ms\nread_timeout: 200ms\nmax_header_bytes: 16KB\n"+more, "max_body: 16MB\nmax_decoded: 24MB\nmax_wrong_tokens: 5\n")
 	said := &safeBuffer{}
 	h.input.door.log = service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(said, nil)))
 	return h, said
+}
+
+// over is a way to reach a door.
+type over struct {
+	name string
+	tls  *tls.Config // nil is plain
+	two  bool        // HTTP/2
+}
+
+// transports runs a test against a door of its own for each way to it.
+func transports(t *testing.T, two bool, test func(t *testing.T, h *house, said *safeBuffer, by over)) {
+	t.Helper()
+	certFile, keyFile, pool := selfSigned(t)
+	ways := []over{{name: "plain"}, {name: "TLS", tls: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	if two {
+		ways = append(ways, over{name: "HTTP 2 in plain", two: true}, over{name: "HTTP 2 over TLS", tls: ways[1].tls, two: true})
+	}
+	for _, by := range ways {
+		t.Run(by.name, func(t *testing.T) {
+			more := ""
+			if by.tls != nil {
+				more = "tls: {cert_file: " + certFile + ", key_file: " + keyFile + "}\n"
+			}
+			h, said := attacked(t, more)
+			test(t, h, said, by)
+			tells(t, h, said.String())
+		})
+	}
+}
+
+// client speaks as the way says, and nothing else.
+func (o over) client(t *testing.T) *http.Client {
+	t.Helper()
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(!o.two)
+	protocols.SetHTTP2(o.two && o.tls != nil)
+	protocols.SetUnencryptedHTTP2(o.two && o.tls == nil)
+	transport := &http.Transport{TLSClientConfig: o.tls.Clone(), Protocols: protocols}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
+}
+
+// dial opens a connection on which bytes are sent as they are.
+func (o over) dial(t *testing.T, h *house) net.Conn {
+	t.Helper()
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.listener.Address())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = connection.Close() })
+	require.NoError(t, connection.SetDeadline(time.Now().Add(20*time.Second)))
+	if o.tls == nil {
+		return connection
+	}
+	config := o.tls.Clone()
+	config.ServerName = "127.0.0.1"
+	if o.two {
+		config.NextProtos = []string{"h2"}
+	}
+	return tls.Client(connection, config)
 }
 
 // tells fails when an answer or the log holds what nobody outside may see.
@@ -60,12 +119,9 @@ func tells(t *testing.T, h *house, text string) {
 
 // wire sends bytes as they are and reads one answer. The connection stays open
 // for writing: nothing tells the server that no more will come.
-func (h *house) wire(t *testing.T, sent string) reply {
+func (o over) wire(t *testing.T, h *house, sent string) reply {
 	t.Helper()
-	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.listener.Address())
-	require.NoError(t, err)
-	defer func() { _ = connection.Close() }()
-	require.NoError(t, connection.SetDeadline(time.Now().Add(20*time.Second)))
+	connection := o.dial(t, h)
 	_, _ = io.WriteString(connection, sent) // the server may have had enough
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	if err != nil {
@@ -84,7 +140,10 @@ func head(lines ...string) string {
 // TestAttacksOnTheWire are requests that no HTTP library sends. The server's own
 // refusals (plain) come before there is a request, and are one sentence of text.
 func TestAttacksOnTheWire(t *testing.T) {
-	h, said := attacked(t)
+	transports(t, false, attackOnTheWire)
+}
+
+func attackOnTheWire(t *testing.T, h *house, _ *safeBuffer, by over) {
 	whole := string(body(oneExecution))
 	length := fmt.Sprintf("Content-Length: %d", len(whole))
 	chunk := fmt.Sprintf("%x\r\n%s\r\n", len(whole), whole)
@@ -118,7 +177,7 @@ func TestAttacksOnTheWire(t *testing.T) {
 		{name: "another server's address", sent: strings.Replace(head(length), "/v1/uploads", "http://evil.example/v1/uploads", 1) + whole, status: 202},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			answer := h.wire(t, test.sent)
+			answer := by.wire(t, h, test.sent)
 			require.Equal(t, test.status, answer.status, answer.body)
 			tells(t, h, answer.body+fmt.Sprint(answer.header))
 			switch {
@@ -129,13 +188,15 @@ func TestAttacksOnTheWire(t *testing.T) {
 			}
 		})
 	}
-	tells(t, h, said.String())
 }
 
 // TestSmuggling: a second request hidden in the body of the first is never one.
 // RFC 9112 6.3: with both headers the chunks count, and the connection ends.
 func TestSmuggling(t *testing.T) {
-	h, _ := attacked(t)
+	transports(t, false, smuggle)
+}
+
+func smuggle(t *testing.T, h *house, _ *safeBuffer, by over) {
 	hidden := "GET /ready HTTP/1.1\r\nHost: te.example\r\n\r\n"
 	for _, test := range []struct {
 		name, sent string
@@ -147,11 +208,8 @@ func TestSmuggling(t *testing.T) {
 		{"a coding behind a space", head("Content-Length: 5", "Transfer-Encoding : chunked") + "0\r\n\r\n" + hidden, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.listener.Address())
-			require.NoError(t, err)
-			defer func() { _ = connection.Close() }()
-			require.NoError(t, connection.SetDeadline(time.Now().Add(20*time.Second)))
-			_, err = io.WriteString(connection, test.sent)
+			connection := by.dial(t, h)
+			_, err := io.WriteString(connection, test.sent)
 			require.NoError(t, err)
 			all, _ := io.ReadAll(connection) // a reset is as good an end
 			require.Equal(t, 1, strings.Count(string(all), "HTTP/1.1 "), "one answer: %s", all)
@@ -162,7 +220,10 @@ func TestSmuggling(t *testing.T) {
 }
 
 func TestPathsThatAreTricks(t *testing.T) {
-	h, said := attacked(t)
+	transports(t, false, trickPaths)
+}
+
+func trickPaths(t *testing.T, h *house, _ *safeBuffer, by over) {
 	whole := string(body(oneExecution))
 	for _, test := range []struct {
 		path   string
@@ -182,7 +243,7 @@ func TestPathsThatAreTricks(t *testing.T) {
 		{"/v1/uploads;x=1", 404},
 	} {
 		t.Run(test.path, func(t *testing.T) {
-			answer := h.wire(t, strings.Replace(head(fmt.Sprintf("Content-Length: %d", len(whole)), "Connection: close"), "/v1/uploads", test.path, 1)+whole)
+			answer := by.wire(t, h, strings.Replace(head(fmt.Sprintf("Content-Length: %d", len(whole)), "Connection: close"), "/v1/uploads", test.path, 1)+whole)
 			require.Equal(t, test.status, answer.status, answer.body)
 			require.Empty(t, answer.header.Get("Location"), "nobody is sent elsewhere")
 			tells(t, h, answer.body)
@@ -191,7 +252,6 @@ func TestPathsThatAreTricks(t *testing.T) {
 			}
 		})
 	}
-	tells(t, h, said.String())
 }
 
 func junitBomb() string {
@@ -205,7 +265,11 @@ func junitBomb() string {
 }
 
 func TestBodiesThatAreAttacks(t *testing.T) {
-	h, said := attacked(t)
+	transports(t, true, attackWithBodies)
+}
+
+func attackWithBodies(t *testing.T, h *house, _ *safeBuffer, by over) {
+	client := by.client(t)
 	const jsonType, formType = "application/json", "multipart/form-data; boundary=" + boundary
 	zeros := []byte(`{"data":[],"pad":"` + strings.Repeat("0", 25_000_000) + `"}`)
 	parts := make([]string, 0, 2002)
@@ -241,14 +305,15 @@ func TestBodiesThatAreAttacks(t *testing.T) {
 		{"a boundary of a megabyte", jsonType + "; x=" + strings.Repeat("y", 8000), nil, body(""), 202, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url()+"/v1/uploads", bytes.NewReader(test.body))
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, by.url(h), bytes.NewReader(test.body))
 			require.NoError(t, err)
 			request.Header.Set("Authorization", "Token "+writeToken)
 			request.Header.Set("Content-Type", test.contentType)
 			request.Header["Content-Encoding"] = test.encodings
 			started := time.Now()
-			response, err := http.DefaultClient.Do(request)
+			response, err := client.Do(request)
 			require.NoError(t, err)
+			require.Equal(t, by.two, response.ProtoMajor == 2)
 			answered, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
@@ -265,31 +330,42 @@ func TestBodiesThatAreAttacks(t *testing.T) {
 			}
 		})
 	}
-	http.DefaultClient.CloseIdleConnections()
-	tells(t, h, said.String())
 }
 
 func TestGuessedTokensAreFew(t *testing.T) {
-	h := openHouse(t, "", "max_wrong_tokens: 5\n")
-	said := &safeBuffer{}
-	h.input.door.log = service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(said, nil)))
-	statuses := map[int]int{}
-	for i := range 50 {
-		answer := h.upload(t, body(oneExecution), "Authorization", fmt.Sprintf("Token te_guess%d", i))
-		statuses[answer.status]++
-		answer.message(t)
-		tells(t, h, answer.body)
-		if answer.status == http.StatusTooManyRequests {
-			require.NotEmpty(t, answer.header.Get("Retry-After"))
+	transports(t, true, func(t *testing.T, h *house, _ *safeBuffer, by over) {
+		client, statuses := by.client(t), map[int]int{}
+		for i := range 50 {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, by.url(h), bytes.NewReader(body(oneExecution)))
+			require.NoError(t, err)
+			request.Header = http.Header{"Authorization": {fmt.Sprintf("Token te_guess%d", i)}, "Content-Type": {"application/json"}}
+			response, err := client.Do(request)
+			require.NoError(t, err)
+			answered, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			answer := reply{response.StatusCode, response.Header, string(answered)}
+			statuses[answer.status]++
+			answer.message(t)
+			tells(t, h, answer.body)
+			if answer.status == http.StatusTooManyRequests {
+				require.NotEmpty(t, answer.header.Get("Retry-After"))
+			}
 		}
+		require.Equal(t, map[int]int{401: 5, 429: 45}, statuses)
+		require.Empty(t, h.messages())
+	})
+}
+
+func (o over) url(h *house) string {
+	if o.tls != nil {
+		return "https://" + h.listener.Address() + "/v1/uploads"
 	}
-	require.Equal(t, map[int]int{401: 5, 429: 45}, statuses)
-	require.Empty(t, h.messages())
-	tells(t, h, said.String())
+	return h.url() + "/v1/uploads"
 }
 
 func TestMetadataCannotBeForgedInHeadersAndForms(t *testing.T) {
-	h, _ := attacked(t)
+	h, _ := attacked(t, "")
 	names := []string{
 		testengine.MetaKind, testengine.MetaOrg, testengine.MetaSuite, testengine.MetaUploadID, testengine.MetaReceivedAt,
 		testengine.MetaLogID, testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime, testengine.MetaRunKey,

@@ -89,7 +89,9 @@ func TestALogBehindThatIsAwayRefusesAndLosesNothing(t *testing.T) {
 	told := &ledger{sent: map[string]int{}, accepted: map[string]int{}}
 
 	b.away.Store(true)
-	steady(t, process, told, awayFor())
+	outage, over := context.WithTimeout(t.Context(), awayFor())
+	defer over()
+	steady(outage, t, process, told)
 	require.Empty(t, told.unanswered, "nothing is refused")
 	require.Zero(t, b.count())
 	backlog := len(told.accepted)
@@ -98,9 +100,12 @@ func TestALogBehindThatIsAwayRefusesAndLosesNothing(t *testing.T) {
 	b.away.Store(false)
 	back := time.Now()
 	var live sync.WaitGroup
-	live.Go(func() { steady(t, process, told, 2*time.Second) })
-	process.Eventually(time.Minute, "the backlog is behind", func() bool { return b.count() >= backlog })
+	drained, enough := context.WithCancel(t.Context())
+	defer enough()
+	live.Go(func() { steady(drained, t, process, told) })
+	process.Eventually(max(time.Minute, awayFor()), "the backlog is behind", func() bool { return b.count() >= backlog })
 	took := time.Since(back)
+	enough()
 	live.Wait()
 	process.Eventually(time.Minute, "everything is behind", func() bool { return b.count() >= len(told.accepted) })
 	require.Empty(t, told.unanswered, "nothing is refused while it is drained")
@@ -156,10 +161,8 @@ func requireBehind(t *testing.T, b *behind, told *ledger) {
 	require.True(t, slices.IsSorted(b.order), "one suite's uploads came in order")
 }
 
-// steady sends uploads at the live rate, all of them other ones.
-func steady(t *testing.T, process *harness.Process, told *ledger, long time.Duration) {
-	ctx, cancel := context.WithTimeout(t.Context(), long)
-	defer cancel()
+// steady sends uploads at the live rate until ctx ends, all of them other ones.
+func steady(ctx context.Context, t *testing.T, process *harness.Process, told *ledger) {
 	uploads := make(chan world.Upload)
 	var senders sync.WaitGroup
 	for range 4 {

@@ -89,6 +89,26 @@ func BenchmarkNoisyTenant(b *testing.B) {
 	}
 }
 
+// BenchmarkOverload is a door that is asked for three times as much as it can
+// take: goodput and answer times at its peak, then with three times the clients,
+// then at once with the usual ones again. Nothing may be refused.
+func BenchmarkOverload(b *testing.B) {
+	for b.Loop() {
+		process := harness.Start(b, harness.Options{Pipeline: "tests/bench/hold_back.yaml"})
+		process.WaitReady(time.Minute)
+		with := func(connections, duration string) loaded {
+			return load(b, process, "-body", "mb1", "-token", harness.Token, "-connections", connections, "-duration", duration)
+		}
+		with("16", "2s") // the limit finds its place
+		peak, over, after := with("16", "5s"), with("48", "5s"), with("16", "5s")
+		b.ReportMetric(peak.perSecond, "peak_executions/s")
+		b.ReportMetric(over.perSecond/peak.perSecond, "goodput/peak")
+		b.ReportMetric(over.p99/peak.p99, "p99/peak")
+		b.ReportMetric(after.p99/peak.p99, "p99_after/peak")
+		process.Kill()
+	}
+}
+
 // BenchmarkIdleConnections is the memory of 10,000 keep-alive connections that
 // have each sent a request and wait.
 func BenchmarkIdleConnections(b *testing.B) {

@@ -21,10 +21,13 @@ type gate struct {
 	oidc    *oidcTokens
 }
 
-func newGate(config doorConfig, now func() time.Time, issuers func() []string) *gate {
+func newGate(config doorConfig, now func() time.Time, lag func() time.Duration, issuers func() []string) *gate {
+	options := limiter.Options{Least: config.leastRequests, Most: config.mostRequests, First: config.firstRequests, Now: now}
+	if config.maxLag > 0 {
+		options.Lag, options.MostLag = lag, config.maxLag
+	}
 	return &gate{
-		config: config, quotas: quota.New(), guesses: quota.New(), oidc: newOIDCTokens(issuers, now),
-		limiter: limiter.New(limiter.Options{Least: config.leastRequests, Most: config.mostRequests, First: config.firstRequests, Now: now}),
+		config: config, quotas: quota.New(), guesses: quota.New(), oidc: newOIDCTokens(issuers, now), limiter: limiter.New(options),
 	}
 }
 
@@ -81,12 +84,15 @@ func (d *door) withinQuota(who *tenant.Tenant, bytes int64) error {
 	return nil
 }
 
-// admit waits until the upload may be worked on. An upload is never turned away
-// for something less important; it only waits, no longer than in_flight_wait.
-func (d *door) admit(ctx context.Context, who *tenant.Tenant) (*limiter.Permit, error) {
+// admit waits until the request may be worked on. Results are never turned away
+// for something less important; they only wait, no longer than in_flight_wait.
+func (d *door) admit(ctx context.Context, who *tenant.Tenant, class limiter.Class) (*limiter.Permit, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.config.inFlightWait)
 	defer cancel()
-	permit, err := d.gate.limiter.Admit(ctx, who.Org, who.Organization.Weight, limiter.Results)
+	permit, err := d.gate.limiter.Admit(ctx, who.Org, who.Organization.Weight, class)
+	if errors.Is(err, limiter.ErrShed) {
+		return nil, overloaded(err.Error(), d.config.retryAfter)
+	}
 	if err != nil {
 		return nil, overloaded(errBusy.Error(), d.config.retryAfter)
 	}

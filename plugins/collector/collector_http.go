@@ -36,6 +36,7 @@ const (
 	cfLeast         = "least"
 	cfMost          = "most"
 	cfFirst         = "first"
+	cfMaxLag        = "max_lag"
 	cfWrongTokens   = "max_wrong_tokens"
 	cfBatchUploads  = "batch_uploads"
 	cfBatchBytes    = "batch_bytes"
@@ -122,7 +123,8 @@ func inputFields() []*service.ConfigField {
 			service.NewIntField(cfLeast).Description("The least uploads worked on at a time.").Default(8),
 			service.NewIntField(cfMost).Description("The most.").Default(128),
 			service.NewIntField(cfFirst).Description("How many at the start.").Default(16),
-		).Description("How many uploads are worked on at a time, between their last byte and their answer. The number follows the time until the stream acknowledges: it falls while that grows and rises while it does not. Uploads beyond it wait, those of the organisation that has least in work for its weight first, no longer than in_flight_wait.").Advanced().
+			service.NewDurationField(cfMaxLag).Description("How far what stands behind may be behind before the number falls to the least and nothing but results is taken. A buffer `upload_log` that names the same listener tells it: the age of the oldest upload that its output lacks. 0s does not look.").Default("0s"),
+		).Description("How many uploads are worked on at a time, between their last byte and their answer. The number follows the time until the stream acknowledges: it falls while that grows and rises while it does not. Uploads beyond it wait, those of the organisation that has least in work for its weight first, no longer than in_flight_wait. Results always wait; when others wait already, links (`GET uploads/metadata`) are turned away first and TESTOWNERS files next.").Advanced().
 			LintRule(`root = if this.least.or(8) < 1 || this.first.or(16) < this.least.or(8) || this.most.or(128) < this.first.or(16) { "concurrency needs 1 <= least <= first <= most" }`),
 		service.NewIntField(cfWrongTokens).
 			Description("Wrong tokens a client's address may present in a minute; further ones are answered 429 instead of 401. 0 is without limit.").
@@ -153,6 +155,7 @@ type doorConfig struct {
 	wrongTokens         int
 
 	leastRequests, mostRequests, firstRequests int
+	maxLag                                     time.Duration
 	batchBytes                                 int64
 }
 
@@ -176,6 +179,7 @@ func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
 	c.batchBytes = p.Bytes(cfBatchBytes)
 	c.wrongTokens = p.Number(cfWrongTokens)
 	c.leastRequests, c.mostRequests, c.firstRequests = p.Number(cfConcurrency, cfLeast), p.Number(cfConcurrency, cfMost), p.Number(cfConcurrency, cfFirst)
+	c.maxLag = p.Duration(cfConcurrency, cfMaxLag)
 	switch {
 	case err != nil:
 	case c.bodyBytes < 1 || c.decodedBytes < 1:
@@ -219,7 +223,7 @@ func newInputFromParsed(conf *service.ParsedConfig, res *service.Resources) (ser
 
 // mount opens the door on its listener. tell is where the quickstart prints its token.
 func mount(config doorConfig, listener *Listener, res *service.Resources, tell io.Writer) (*input, error) {
-	door := newDoor(config, res)
+	door := newDoor(config, res, listener.Lag)
 	door.base = listener.BaseURL
 	listener.Ready(inputType, door.ready)
 	if err := door.mountWays(listener, config.path); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
+	"github.com/connect-testengine/connect-testengine/plugins/admission/limiter"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
@@ -47,7 +48,7 @@ type delivery struct {
 	store *buffers
 }
 
-func newDoor(config doorConfig, res *service.Resources) *door {
+func newDoor(config doorConfig, res *service.Resources, lag func() time.Duration) *door {
 	d := &door{
 		config: config,
 		now:    time.Now,
@@ -64,7 +65,7 @@ func newDoor(config doorConfig, res *service.Resources) *door {
 	}
 	d.metrics = newDoorMetrics(res.Metrics())
 	d.inspector = newInspector(d.now)
-	d.gate = newGate(config, d.now, func() []string {
+	d.gate = newGate(config, d.now, lag, func() []string {
 		if known := d.directory.Load(); known != nil {
 			return known.Issuers()
 		}
@@ -134,7 +135,7 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 	if err != nil {
 		return nil, 0, err
 	}
-	permit, err := d.admit(r.Context(), &who)
+	permit, err := d.admit(r.Context(), &who, limiter.Results)
 	if err != nil {
 		d.buffers.put(body)
 		return nil, 0, err

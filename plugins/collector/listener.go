@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -33,6 +34,7 @@ type Listener struct {
 	checks    map[string]func() error
 	directory tenant.Directory
 	admission func() (limit, inFlight, waiting int)
+	lags      []func() time.Duration
 
 	mux     atomic.Pointer[http.ServeMux]
 	closing atomic.Bool
@@ -136,6 +138,25 @@ func (l *Listener) Admission() (limit, inFlight, waiting int, ok bool) {
 	}
 	limit, inFlight, waiting = numbers()
 	return limit, inFlight, waiting, true
+}
+
+// AddLag tells the front door how far something behind it is behind: the age of
+// the oldest upload that it has not got. The function must be cheap.
+func (l *Listener) AddLag(lag func() time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lags = append(slices.Clone(l.lags), lag)
+}
+
+// Lag is the greatest lag behind the front door; 0 when nobody tells one.
+func (l *Listener) Lag() (most time.Duration) {
+	l.mu.Lock()
+	lags := l.lags
+	l.mu.Unlock()
+	for _, lag := range lags {
+		most = max(most, lag())
+	}
+	return most
 }
 
 // Close lets requests that are being answered finish, for a bounded time.

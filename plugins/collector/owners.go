@@ -2,11 +2,11 @@ package collector
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/admission/limiter"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/enrich/owners"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -30,11 +30,7 @@ func (d *door) owners(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusAccepted, said)
 		return
 	}
-	var refused *refusal
-	if !errors.As(err, &refused) {
-		refused = overloaded(err.Error(), d.config.retryAfter)
-	}
-	refused.write(w)
+	d.say(w, err)
 	linger(w, r)
 }
 
@@ -53,6 +49,11 @@ func (d *door) takeOwners(r *http.Request, room *allowance) ([]byte, error) {
 		return nil, err
 	}
 	defer d.buffers.put(body)
+	permit, err := d.admit(r.Context(), &who, limiter.PlanMetadata)
+	if err != nil {
+		return nil, err
+	}
+	defer permit.Done(false)
 	parts, err := multipart.Parse(body, boundary)
 	if err != nil {
 		return nil, invalid(err.Error())

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/connect-testengine/connect-testengine/plugins/admission/limiter"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
@@ -49,16 +50,27 @@ func (d *door) mountWays(listener *Listener, uploads string) error {
 // ask for it.
 func (d *door) metadata(w http.ResponseWriter, r *http.Request) {
 	who, err := d.authorize(r)
-	if err != nil {
-		var refused *refusal
-		if !errors.As(err, &refused) {
-			refused = overloaded(err.Error(), d.config.retryAfter)
+	if err == nil {
+		var permit *limiter.Permit
+		if permit, err = d.admit(r.Context(), &who, limiter.Annotations); err == nil {
+			defer permit.Done(false)
 		}
-		refused.write(w)
+	}
+	if err != nil {
+		d.say(w, err)
 		return
 	}
 	body, _ := json.Marshal(map[string]string{"suite_url": answer.SuiteURL(d.base(), who.Org, who.Suite)}) //nolint:errchkjson // strings only
 	writeJSON(w, http.StatusOK, append(body, '\n'))
+}
+
+// say answers what went wrong.
+func (d *door) say(w http.ResponseWriter, err error) {
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		refused = overloaded(err.Error(), d.config.retryAfter)
+	}
+	refused.write(w)
 }
 
 // uploadsWay is that of collectors and of forms.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -38,6 +39,7 @@ const (
 	ulFieldTickInterval   = "tick_interval"
 	ulFieldDrain          = "drain"
 	ulFieldSpillAfter     = "spill_after"
+	ulFieldListener       = "listener"
 	ulFieldDrainRate      = "drain_rate"
 )
 
@@ -83,6 +85,9 @@ The folder belongs to one process. Its identity binds the state and the stores b
 		Field(service.NewStringField(ulFieldStore).
 			Description("The label of the `duckdb_database` resource behind the pipeline. At start the log checks that it can still give the store everything the store lacks.").
 			Default("")).
+		Field(service.NewStringField(ulFieldListener).
+			Description("The label of the `http_listener` of the front door, which then knows how far behind the output is: the age of the oldest upload that the output lacks (see `concurrency.max_lag` there). Empty tells nobody.").
+			Default("").Advanced()).
 		Fields(uploadLogSpoolFields()...).
 		Fields(uploadLogLimitFields()...).
 		LintRule(`root = match {
@@ -164,6 +169,7 @@ type uploadLogConfig struct {
 	tickInterval time.Duration
 	drain        bool
 	spillAfter   time.Duration
+	listener     string
 	drainRate    int64
 }
 
@@ -172,6 +178,7 @@ func uploadLogFromParsed(conf *service.ParsedConfig) (c uploadLogConfig, err err
 	c.path = p.Text(ulFieldPath)
 	c.state, c.store = p.Text(ulFieldState), p.Text(ulFieldStore)
 	c.batch = uploadlog.Limit{Entries: p.Number(ulFieldBatchEntries), Bytes: p.Bytes(ulFieldBatchBytes)}
+	c.listener = p.Text(ulFieldListener)
 	c.tickInterval = p.Duration(ulFieldTickInterval)
 	c.drain = p.Truth(ulFieldDrain)
 	c.spillAfter, c.drainRate = p.Duration(ulFieldSpillAfter), p.Bytes(ulFieldDrainRate)
@@ -224,6 +231,7 @@ type uploadLog struct {
 	behind     bool  // As the spool's last round saw it; its goroutine's own.
 	spilled    int64 // Spilled uploads already counted in the metrics.
 
+	lag     atomic.Int64 // Age of the oldest upload that the output lacks, as the last round saw it.
 	changed chan struct{}
 	stop    context.CancelFunc
 	running context.Context //nolint:containedctx // It bounds the buffer's own goroutines, not a call.
@@ -243,7 +251,22 @@ func newUploadLog(config uploadLogConfig, mgr *service.Resources, d disk.Disk, n
 	if u.store, err = customResource[testengine.LogReader](mgr, "duckdb_database", config.store); err != nil {
 		return nil, err
 	}
-	return u, u.open(d)
+	door, err := customResource[lagged](mgr, "http_listener", config.listener)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.open(d); err != nil {
+		return u, err
+	}
+	if door != nil {
+		door.AddLag(func() time.Duration { return time.Duration(u.lag.Load()) })
+	}
+	return u, nil
+}
+
+// lagged is whoever wants to know how far behind the output is.
+type lagged interface {
+	AddLag(lag func() time.Duration)
 }
 
 func (u *uploadLog) open(d disk.Disk) (err error) {
@@ -276,7 +299,7 @@ func customResource[T any](mgr *service.Resources, kind, label string) (found T,
 		return found, fmt.Errorf("looking for the %s resource %q: %w", kind, label, err)
 	}
 	if !ok {
-		return found, fmt.Errorf("the %s resource %q does not follow a log", kind, label)
+		return found, fmt.Errorf("the %s resource %q is something else", kind, label)
 	}
 	return found, nil
 }

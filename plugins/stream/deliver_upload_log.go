@@ -78,7 +78,7 @@ func (u *uploadLog) append(entries []uploadlog.Entry, answer func(error)) error 
 	var left atomic.Int64
 	var failed atomic.Pointer[error]
 	left.Store(int64(len(parts)))
-	for _, part := range parts {
+	for i, part := range parts {
 		count := int64(len(part))
 		done := func(err error) {
 			if err != nil {
@@ -101,9 +101,13 @@ func (u *uploadLog) append(entries []uploadlog.Entry, answer func(error)) error 
 			}
 			done(err)
 		})
-		if err != nil {
+		switch {
+		case err == nil:
+		case i == 0:
 			u.metrics.refused.Incr(count)
 			return err
+		default:
+			done(err) // The log still reads what it has taken before.
 		}
 	}
 	return nil

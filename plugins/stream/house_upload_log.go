@@ -65,11 +65,12 @@ func (u *uploadLog) measure() {
 	entries, bytes := u.log.Depth()
 	u.metrics.depthEntries.Set(entries)
 	u.metrics.depthBytes.Set(bytes)
-	age := 0.0
+	age := time.Duration(0)
 	if oldest, ok := u.log.Oldest(); ok {
-		age = max(0, float64(u.now().UnixMilli()-oldest)/1000)
+		age = max(0, u.now().Sub(time.UnixMilli(oldest)))
 	}
-	u.metrics.oldestAge.SetFloat64(age)
+	u.lag.Store(int64(age))
+	u.metrics.oldestAge.SetFloat64(age.Seconds())
 	if seen := u.log.Duplicates(); seen > u.reported {
 		u.metrics.duplicates.Incr(seen - u.reported)
 		u.reported = seen

@@ -33,7 +33,8 @@ const (
 // Options bound the limit.
 type Options struct {
 	Least, Most, First int
-	// Lag is a figure from downstream that counts as too slow above MostLag; nil for none.
+	// Lag is a figure from downstream that counts as too slow above MostLag; nil for
+	// none. It is asked often.
 	Lag     func() time.Duration
 	MostLag time.Duration
 	// Now is the clock by which others are still there.
@@ -70,11 +71,13 @@ const (
 
 // Limit is how many may be worked on now. While downstream lags it is the least.
 func (l *Limiter) Limit() int {
-	if l.options.Lag != nil && l.options.Lag() > l.options.MostLag {
+	if l.lags() {
 		return l.options.Least
 	}
 	return max(l.options.Least, l.adaptive.Limit())
 }
+
+func (l *Limiter) lags() bool { return l.options.Lag != nil && l.options.Lag() > l.options.MostLag }
 
 // InFlight is how many are worked on, Waiting how many wait.
 func (l *Limiter) InFlight() int { return int(l.share.Held()) }
@@ -85,10 +88,11 @@ func (l *Limiter) Waiting() int { return l.share.Waiting() }
 // room is how many may wait before a class is turned away, as a share of the limit.
 var room = map[Class]float64{Annotations: 0, PlanMetadata: 0.5, Logs: 1}
 
-// Admit waits until the tenant's request may be worked on. The errors are
+// Admit waits until the tenant's request may be worked on; while downstream lags
+// that is results alone. The errors are
 // ErrShed, and fair.ErrFull when the context ends before.
 func (l *Limiter) Admit(ctx context.Context, tenant string, weight float64, class Class) (*Permit, error) {
-	if share, sheds := room[class]; sheds && l.Waiting() > 0 && float64(l.Waiting()) >= share*float64(l.Limit()) {
+	if share, sheds := room[class]; sheds && (l.lags() || l.Waiting() > 0 && float64(l.Waiting()) >= share*float64(l.Limit())) {
 		return nil, ErrShed
 	}
 	if err := l.share.Acquire(ctx, tenant, weight, 1); err != nil {

@@ -65,6 +65,11 @@ func TestWhileDownstreamLagsTheLimitIsTheLeast(t *testing.T) {
 	require.Equal(t, 20, l.Limit())
 	lag = 2 * time.Minute
 	require.Equal(t, 1, l.Limit())
+	_, err := l.Admit(t.Context(), "a", 1, limiter.Logs)
+	require.ErrorIs(t, err, limiter.ErrShed)
+	permit, err := l.Admit(t.Context(), "a", 1, limiter.Results)
+	require.NoError(t, err)
+	permit.Done(true)
 }
 
 func TestWhoeverWaitsTooLongIsTold(t *testing.T) {

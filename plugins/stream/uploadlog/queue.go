@@ -43,10 +43,12 @@ func (q *queue) add(r *request) {
 	for i := range r.entries {
 		r.bytes += int64(len(r.entries[i].Body))
 	}
-	if owner != q.last && len(q.lines) > 0 {
-		q.crowd = q.groups + crowdGroups
+	if owner != "" { // Ticks are nobody's.
+		if owner != q.last && q.last != "" {
+			q.crowd = q.groups + crowdGroups
+		}
+		q.last = owner
 	}
-	q.last = owner
 	at := q.lines[owner]
 	if at == nil {
 		at = &line{owner: owner, mark: q.reached}

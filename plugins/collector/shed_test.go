@@ -1,0 +1,41 @@
+package collector
+
+import (
+	"bytes"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWhatIsNoResultIsTurnedAwayFirst(t *testing.T) {
+	h := openHouse(t, "", "concurrency: {max_lag: 1m}\n")
+	lag := time.Duration(0)
+	h.listener.AddLag(func() time.Duration { return lag })
+	token := []string{"Authorization", "Token " + writeToken}
+	metadata := func() reply { return h.request(t, http.MethodGet, "/v1/uploads/metadata", http.NoBody, token...) }
+	owners := func() reply {
+		return h.request(t, http.MethodPost, "/v1/test-ownerships", bytes.NewReader(form("file", "* @acme/core\n")),
+			append(token, "Content-Type", "multipart/form-data; boundary="+boundary)...)
+	}
+	for _, step := range []struct {
+		name                 string
+		lag                  time.Duration
+		result, owners, link int
+	}{
+		{"nothing is behind", 0, 202, 202, 200},
+		{"the output is behind", 2 * time.Minute, 202, 503, 503},
+		{"it has caught up", time.Second, 202, 202, 200},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			lag = step.lag
+			answers := []reply{h.upload(t, body(oneExecution)), owners(), metadata()}
+			require.Equal(t, []int{step.result, step.owners, step.link}, []int{answers[0].status, answers[1].status, answers[2].status}, answers)
+			if step.owners == http.StatusServiceUnavailable {
+				require.NotEmpty(t, answers[1].header.Get("Retry-After"))
+				require.Contains(t, answers[2].message(t), "this can wait")
+			}
+		})
+	}
+}

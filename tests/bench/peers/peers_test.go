@@ -74,6 +74,9 @@ func (c *contest) flink(b *testing.B, v variant, executions int64) {
 	c.note(b, "flink "+v.String(), found)
 }
 
+// manyRuns is how many runs show most of the flaky tests; fewer show few failures of each.
+const manyRuns = 60
+
 // ours measures a pipeline over the whole input.
 func (c *contest) ours(b *testing.B, name, pipeline string, set ...string) {
 	b.Helper()
@@ -89,7 +92,8 @@ func (c *contest) ours(b *testing.B, name, pipeline string, set ...string) {
 	// and keeps silent about a few, and about no test that has none.
 	_, tests := c.in.load.Verdicts(c.in.runs)
 	require.LessOrEqual(b, int(found.verdicts), tests, "tests that ours suspects")
-	if pipeline == verdictsOnly { // The storm guard of the other keeps more of them back.
+	require.Positive(b, found.verdicts, "tests that ours suspects")
+	if pipeline == verdictsOnly && c.in.runs >= manyRuns { // The storm guard of the other keeps more of them back.
 		require.Greater(b, int(found.verdicts), tests*3/4, "tests that ours suspects")
 	}
 	c.note(b, name, found)
@@ -142,14 +146,17 @@ func BenchmarkBesideFlink(b *testing.B) {
 }
 
 // BenchmarkFiveMillionTests is the same with 250,000 tests in each suite, half of
-// all executions a test's first.
+// all executions a test's first. RocksDB, which takes minutes, reads along in the
+// first rounds (TESTENGINE_PEERS_ROCKSDB_ROUNDS, 3).
 func BenchmarkFiveMillionTests(b *testing.B) {
 	c := newContest(b, uploads.Load{Suites: 20, Tests: 250_000, PerUpload: 1000}, 2)
 	for b.Loop() {
-		for range setting("TESTENGINE_PEERS_ROUNDS", 3) {
+		for round := range setting("TESTENGINE_PEERS_ROUNDS", 3) {
 			c.ours(b, "ours", verdictsOnly)
 			c.flink(b, variant{"suite", "fastjson2", "hashmap"}, c.in.executions)
-			c.flink(b, variant{"suite", "fastjson2", "rocksdb"}, c.in.executions)
+			if round < setting("TESTENGINE_PEERS_ROCKSDB_ROUNDS", 3) {
+				c.flink(b, variant{"suite", "fastjson2", "rocksdb"}, c.in.executions)
+			}
 		}
 		c.report(b, "ours")
 	}

@@ -29,8 +29,9 @@ func BenchmarkOurs(b *testing.B) {
 // BenchmarkTransactions is all of detect_flaky with its transactions, and the same without.
 func BenchmarkTransactions(b *testing.B) {
 	c := newContest(b, usual, setting("TESTENGINE_PEERS_RUNS", 60))
-	off := append(slices.Clone(rawBodies), "input.kafka_stateful.transaction=", "input.kafka_stateful.seed_brokers.0="+c.kafka.Addresses,
-		"output.kafka_blocks.transaction=", "output.kafka_blocks.seed_brokers.0="+c.kafka.Addresses,
+	brokers := `seed_brokers=["` + c.kafka.Addresses + `"]`
+	off := append(slices.Clone(rawBodies), `input.kafka_stateful.transaction=""`, "input.kafka_stateful."+brokers,
+		`output.kafka_blocks.transaction=""`, "output.kafka_blocks."+brokers,
 		"input.kafka_stateful.commit_interval=100ms") // What is committed is what is measured.
 	for b.Loop() {
 		for range setting("TESTENGINE_PEERS_ROUNDS", 5) {

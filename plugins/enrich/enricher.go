@@ -152,6 +152,9 @@ type fileFacts struct {
 	tags  []testengine.Tag
 }
 
+// touched is how many files are brought near at once.
+const touched = 64
+
 // annotateFiles adds owners and paths. Every file is looked at once a block.
 func (e *enricher) annotateFiles(block *testengine.Block, a *testengine.Annotations) {
 	rules := e.ownersOf(block.Upload.Org, block.Upload.Suite)
@@ -166,6 +169,9 @@ func (e *enricher) annotateFiles(block *testengine.Block, a *testengine.Annotati
 	var facts fileFacts
 	var annotated map[int][]testengine.Tag
 	for i := range block.Executions {
+		if i%touched == 0 {
+			testengine.Touch(block.Executions[i:min(i+touched, len(block.Executions))])
+		}
 		if file := block.Executions[i].File; i == 0 || file != last {
 			last, facts = file, files.of(file)
 		}

@@ -57,6 +57,10 @@ func isKey(rest string) bool {
 
 // stringEnd finds the closing quote.
 func stringEnd(s string, i int) (end int, escaped bool) {
+	quote := strings.IndexByte(s[i:], '"')
+	if quote >= 0 && strings.IndexByte(s[i:i+quote], '\\') < 0 {
+		return i + quote, false
+	}
 	for ; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -114,9 +118,33 @@ func isFrame(line string) bool {
 	}
 }
 
-var libraryFolders = []string{
-	"node_modules", "node:", "(internal/", "/site-packages/", "/dist-packages/", "/lib/python", "/gems/", "/rubygems", "/usr/lib/",
-	"/go/pkg/mod/", "/go/src/", "<Jasmine>", "<anonymous>)", "<frozen ", "/vendor/",
+// libraryFolders are parts of paths in which libraries lie, with what all of a
+// row have in common: a line without it has none of them.
+var libraryFolders = []struct {
+	common string
+	parts  []string
+}{
+	{"node", []string{"node_modules", "node:"}},
+	{"<", []string{"<Jasmine>", "<anonymous>)", "<frozen "}},
+	{"(i", []string{"(internal/"}},
+	{"-packages/", []string{"/site-packages/", "/dist-packages/"}},
+	{"/lib/", []string{"/lib/python", "/usr/lib/"}},
+	{"gems", []string{"/gems/", "/rubygems"}},
+	{"/go/", []string{"/go/pkg/mod/", "/go/src/"}},
+	{"/vendor/", []string{"/vendor/"}},
+}
+
+func inLibrary(line string) bool {
+	for i := range libraryFolders {
+		if folders := &libraryFolders[i]; strings.Contains(line, folders.common) {
+			for _, part := range folders.parts {
+				if strings.Contains(line, part) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 var libraryPackages = []string{
@@ -127,11 +155,9 @@ var libraryPackages = []string{
 }
 
 func isOwn(line string) bool {
-	if strings.ContainsAny(line, "/<") || strings.Contains(line, "node:") {
-		for _, folder := range libraryFolders {
-			if strings.Contains(line, folder) {
-				return false
-			}
+	if strings.IndexByte(line, '/') >= 0 || strings.IndexByte(line, '<') >= 0 || strings.Contains(line, "node:") {
+		if inLibrary(line) {
+			return false
 		}
 	}
 	name, found := strings.CutPrefix(line, "at ")

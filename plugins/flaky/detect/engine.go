@@ -244,6 +244,7 @@ const warmed = 40
 // entries near.
 func (e *Engine) warm(list []testengine.Execution) {
 	file, bits := "", uint16(0)
+	testengine.Touch(list)
 	for i := range list {
 		e.keys[i] = testengine.HashUint(e.variants.of(&list[i]), list[i].TestID)
 		if list[i].File != file { // Decoding lets neighbours share the text: then this looks at no byte of it.

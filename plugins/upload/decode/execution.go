@@ -12,11 +12,21 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 	i, more := r.open(i, '}')
 	for n := 0; more; n++ {
 		from := i
-		key, value := r.keyField(r.keys[:], n, i, executionField)
-		if value < 0 {
-			return -1
+		key, value, known := r.known(r.keys[:], n, i)
+		if !known {
+			if key, value = r.keyField(r.keys[:], n, i, executionField); value < 0 {
+				return -1
+			}
 		}
-		if i = r.field(key, from, value, e); i < 0 {
+		if to := textOf(key, e); to == nil || r.at(value) != '"' {
+			i = r.field(key, from, value, e)
+		} else if i = regular(r.b, value+1); r.at(i) == '"' {
+			*to = view(r.b[value+1 : i])
+			i++
+		} else {
+			i = r.field(key, from, value, e)
+		}
+		if i < 0 {
 			return -1
 		}
 		if i+1 < len(r.b) && r.b[i] == ',' && r.b[i+1] == '"' {
@@ -26,6 +36,21 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 		i, more = r.commaOrEnd(i, '}')
 	}
 	return i
+}
+
+// textOf is where the text of a field goes, or nil.
+func textOf(key field, e *testengine.Execution) *string {
+	switch key {
+	case fieldScope:
+		return &e.Scope
+	case fieldName:
+		return &e.Name
+	case fieldLocation:
+		return &e.Location
+	case fieldFile:
+		return &e.File
+	}
+	return nil
 }
 
 // field reads one member. The collectors' id is passed over: it names nothing
@@ -151,9 +176,11 @@ func (r *reader) history(i int, e *testengine.Execution) int {
 	start := i
 	i, more := r.open(i, '}')
 	for n := 0; more; n++ {
-		key, value := r.keyField(r.historyKeys[:], n, i, historyField)
-		if value < 0 {
-			return -1
+		key, value, known := r.known(r.historyKeys[:], n, i)
+		if !known {
+			if key, value = r.keyField(r.historyKeys[:], n, i, historyField); value < 0 {
+				return -1
+			}
 		}
 		if i = r.skip(value, r.depth+1); i < 0 {
 			return -1

@@ -111,17 +111,20 @@ func (m *memo) learn(key []byte, f field) {
 	m.size, m.field, m.spaced = n, f, end != n
 }
 
-// keyField names the key at i, the n-th of its object, and returns the index of
-// its value.
-func (r *reader) keyField(memos []memo, n, i int, named func(string) field) (field, int) {
-	if n < len(memos) {
-		if m := &memos[n]; m.size > 0 && m.matches(r.b, i) {
-			if m.spaced {
-				r.spaced = true
-			}
-			return m.field, r.space(i + m.size)
-		}
+// known tells the key at i, the n-th of its object, when it is the remembered
+// one, and the index of its value.
+func (s *scanner) known(memos []memo, n, i int) (f field, value int, ok bool) {
+	if n >= len(memos) || memos[n].size == 0 || !memos[n].matches(s.b, i) {
+		return fieldUnknown, 0, false
 	}
+	if memos[n].spaced {
+		s.spaced = true
+	}
+	return memos[n].field, s.space(i + memos[n].size), true
+}
+
+// keyField is known for a key that is another, which is remembered.
+func (r *reader) keyField(memos []memo, n, i int, named func(string) field) (field, int) {
 	key, value := r.key(i)
 	if value < 0 {
 		return fieldUnknown, -1

@@ -67,7 +67,14 @@ func (s *scanner) skipObject(i, depth int) int {
 		} else if value = s.skipKey(i, n, memos); value < 0 {
 			return -1
 		}
-		if i = s.skip(value, depth); i < 0 {
+		if s.at(value) != '"' {
+			i = s.skip(value, depth)
+		} else if i = regular(s.b, value+1); s.at(i) == '"' {
+			i++
+		} else {
+			i = s.skip(value, depth)
+		}
+		if i < 0 {
 			return -1
 		}
 		if i+1 < len(s.b) && s.b[i] == ',' && s.b[i+1] == '"' {

@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream"
@@ -27,11 +22,7 @@ func topicsCommand() *ucli.Command {
 			Usage: "Make missing topics, check those that are there, give new groups their first offset",
 			Description: "Partitions, retention, sizes, replicas and groups stand in the topics file; the flags override it.\n" +
 				"It can be run again: what is as it should be stays, what is different is refused before anything is made.",
-			Flags: []ucli.Flag{
-				&ucli.StringFlag{
-					Name: "brokers", Value: "127.0.0.1:9092", EnvVars: []string{"TESTENGINE_BROKERS"},
-					Usage: "Seed brokers, host:port, with commas between.",
-				},
+			Flags: append(kafkaFlags(),
 				&ucli.StringFlag{Name: "file", Value: "config/topics.yaml", Usage: "The topics file."},
 				&ucli.IntFlag{Name: "partitions", Usage: "Partitions of every topic; they cannot be changed later."},
 				&ucli.IntFlag{Name: "replication", Usage: "Brokers that hold each record: 1 on a lone broker."},
@@ -39,18 +30,8 @@ func topicsCommand() *ucli.Command {
 				&ucli.StringSliceFlag{
 					Name: "group", Usage: "A further group and a topic it reads from the beginning, GROUP=TOPIC; with commas between.",
 				},
-				&ucli.BoolFlag{Name: "tls", Usage: "Speak TLS with the brokers, certificates checked against the system's roots."},
-				&ucli.StringFlag{
-					Name: "sasl", EnvVars: []string{"TESTENGINE_SASL_MECHANISM"},
-					Usage: "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty is none.",
-				},
-				&ucli.StringFlag{Name: "sasl-user", EnvVars: []string{"TESTENGINE_SASL_USER"}, Usage: "The user of --sasl."},
-				&ucli.StringFlag{
-					Name: "sasl-password", EnvVars: []string{"TESTENGINE_SASL_PASSWORD"},
-					Usage: "The password of --sasl; better in the environment than on a command line.",
-				},
 				&ucli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "How long the brokers may take in all."},
-			},
+			),
 			Action: createTopics,
 		}},
 	}
@@ -75,18 +56,7 @@ func createTopics(c *ucli.Context) error {
 	if err := settings.Check(); err != nil {
 		return fmt.Errorf("creating topics: %w", err)
 	}
-	options := []kgo.Opt{kgo.SeedBrokers(strings.Split(c.String("brokers"), ",")...), kgo.ClientID("connect-testengine")}
-	if c.Bool("tls") {
-		options = append(options, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
-	}
-	mechanism, err := saslMechanism(c.String("sasl"), c.String("sasl-user"), c.String("sasl-password"))
-	if err != nil {
-		return err
-	}
-	if mechanism != nil {
-		options = append(options, kgo.SASL(mechanism))
-	}
-	client, err := kgo.NewClient(options...)
+	client, err := kafkaClient(c)
 	if err != nil {
 		return fmt.Errorf("creating topics: %w", err)
 	}
@@ -97,18 +67,4 @@ func createTopics(c *ucli.Context) error {
 		return fmt.Errorf("creating topics at %s: %w", c.String("brokers"), err)
 	}
 	return nil
-}
-
-func saslMechanism(name, user, password string) (sasl.Mechanism, error) {
-	switch strings.ToUpper(name) {
-	case "":
-		return nil, nil
-	case "PLAIN":
-		return plain.Auth{User: user, Pass: password}.AsMechanism(), nil
-	case "SCRAM-SHA-256":
-		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism(), nil
-	case "SCRAM-SHA-512":
-		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism(), nil
-	}
-	return nil, fmt.Errorf("creating topics: --sasl %q is not PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", name)
 }

@@ -69,7 +69,7 @@ func (in *kafkaStateful) options() (kafkalog.Options, error) {
 		if err != nil {
 			return options, err
 		}
-		options.Client, options.Group, options.InstanceID = t.client, t.Group, t.InstanceID
+		options.Client, options.Group, options.InstanceID, options.Version = t.client, t.Group, t.InstanceID, t.version
 		options.Transaction, options.RecordBytes = t.Transaction, t.recordBytes
 		if options.AbortAfter >= t.Timeout {
 			return options, fmt.Errorf("%s (%s) must be less than %s (%s) of the %s", ksAbortAfter, options.AbortAfter, ktTimeout, t.Timeout, transactionType)

@@ -21,6 +21,7 @@ const (
 
 	ktTimeout  = "transaction_timeout"
 	ktPipeline = "pipeline"
+	ktVersion  = "version"
 	ktInMemory = "in_memory"
 )
 
@@ -50,6 +51,8 @@ Another node takes over a dead one's partitions within the longer of the session
 				Description("The consumer group: all processes of a pipeline share it.").Example("detect_flaky"),
 			service.NewStringField(ktPipeline).
 				Description("The pipeline's name in the transactional id; without it the group's.").Default("").Advanced(),
+			service.NewStringField(ktVersion).
+				Description("The name of this version of the pipeline. Commits carry it, and what another version has committed is refused until `connect-testengine state handover` gives the group over.").Default("").Advanced(),
 			service.NewStringField(kfPath).
 				Description("A folder of this process alone, which keeps the instance's name.").Default("./data/kafka"),
 			service.NewStringField(kfInstanceID).
@@ -90,6 +93,7 @@ type transaction struct {
 	*kafkalog.Transaction
 	client      []kgo.Opt
 	recordBytes int
+	version     string
 	lock        io.Closer
 	closed      sync.Once
 }
@@ -105,7 +109,7 @@ func transactionFromParsed(conf *service.ParsedConfig, d disk.Disk) (*transactio
 	}
 	p := fields.Into(&err, conf)
 	group, pipeline, dir, name := p.Text(kfGroup), p.Text(ktPipeline), p.Text(kfPath), p.Text(kfInstanceID)
-	timeout, inMemory := p.Duration(ktTimeout), p.Truth(ktInMemory)
+	timeout, inMemory, version := p.Duration(ktTimeout), p.Truth(ktInMemory), p.Text(ktVersion)
 	switch {
 	case err != nil:
 		return nil, err
@@ -114,7 +118,7 @@ func transactionFromParsed(conf *service.ParsedConfig, d disk.Disk) (*transactio
 	case timeout < time.Second:
 		return nil, fmt.Errorf("%s must be at least 1s", ktTimeout)
 	}
-	t := &transaction{client: client, recordBytes: producer.recordBytes}
+	t := &transaction{client: client, recordBytes: producer.recordBytes, version: version}
 	switch {
 	case name != "":
 	case inMemory:

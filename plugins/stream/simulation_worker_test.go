@@ -164,9 +164,11 @@ func (k *simWorker) handle(batch service.MessageBatch, ack service.AckFunc) {
 	if slow > 0 && !k.rest(slow) || !k.process.passage(k.process.dead) {
 		return
 	}
-	err := k.world.kind.write(k, out)
-	if err == nil && (nack || bad) {
-		err = errors.New("the simulated output refuses")
+	err := errors.New("the simulated output refuses")
+	if !nack {
+		if failed := k.world.kind.write(k, out); failed != nil || !bad {
+			err = failed
+		}
 	}
 	if k.process.passage(k.process.dead) {
 		_ = ack(k.ctx, err)

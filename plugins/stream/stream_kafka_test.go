@@ -34,7 +34,7 @@ type testKafka struct {
 
 func newTestKafka(t *testing.T) *testKafka {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(kafkaPartitions, "uploads", "results", "dead_letters"))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second), kfake.SeedTopics(kafkaPartitions, "uploads", "results", "dead_letters"))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	k := &testKafka{T: t, addresses: strings.Join(cluster.ListenAddrs(), ",")}

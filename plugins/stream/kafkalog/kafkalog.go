@@ -98,6 +98,8 @@ type Options struct {
 	// every client that the source makes.
 	Client []kgo.Opt
 	Group  string
+	// Version is that of the pipeline; what another version has committed is refused.
+	Version string
 	// InstanceID is the name of a static member, or "".
 	InstanceID string
 	Topics     []string

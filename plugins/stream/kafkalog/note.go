@@ -13,6 +13,9 @@ type note struct {
 	Time int64 `json:"time,omitempty"`
 	// Logic is what the state behind was computed with.
 	Logic string `json:"logic,omitempty"`
+	// Version is the version of the pipeline that the group belongs to; another one
+	// is refused.
+	Version string `json:"version,omitempty"`
 	// Intent is the end of the range that was handed out from the offset on, or 0.
 	Intent int64 `json:"intent,omitempty"`
 }
@@ -40,7 +43,7 @@ type logicTeller interface{ Logic(partition int) string }
 
 // note is what the lane's next commit says. mu is held.
 func (s *Source) note(l *lane) note {
-	n := note{Log: s.topicID(l.Topic), Time: l.timeNext}
+	n := note{Log: s.topicID(l.Topic), Time: l.timeNext, Version: s.options.Version}
 	if teller, ok := s.options.Follower.(logicTeller); ok {
 		n.Logic = teller.Logic(l.Number)
 	}

@@ -112,7 +112,8 @@ func (s *Source) committed(ctx context.Context) (map[string]map[int32]commit, er
 	return committed, nil
 }
 
-// checkNote refuses an offset that was committed for another topic of that name.
+// checkNote refuses an offset that was committed for another topic of that name,
+// or for another version of the pipeline.
 func (s *Source) checkNote(l *lane, c commit) error {
 	if c.err != nil {
 		return fmt.Errorf("reading the committed offset of %s: %w", l.Lane, c.err)
@@ -120,6 +121,10 @@ func (s *Source) checkNote(l *lane, c commit) error {
 	if c.note.Log != "" && c.note.Log != s.topicID(l.Topic) {
 		return refuse("topic %s was made anew: group %s has committed offset %d for its predecessor %s, and the topic is %s now; "+
 			"give the group another name or commit where it is to begin", l.Topic, s.options.Group, c.at, c.note.Log, s.topicID(l.Topic))
+	}
+	if c.note.Log != "" && c.note.Version != s.options.Version {
+		return refuse("group %s belongs to version %q of the pipeline from offset %d of %s on, and this is version %q: `connect-testengine state handover` gives it over",
+			s.options.Group, c.note.Version, c.at, l.Lane, s.options.Version)
 	}
 	return nil
 }

@@ -62,3 +62,40 @@ func TestTheReportsOfPiecesAddUpToTheUploads(t *testing.T) {
 	require.Equal(t, 2, page.Total)
 	require.Len(t, page.Items, 2)
 }
+
+func TestAnUploadThroughSeveralTopicsIsOne(t *testing.T) {
+	d := openDatabase(t, testSettings(databasePath(t)))
+	named := testengine.Position{LogID: "uploads", Partition: 2, Offset: 70}
+	through := func(kind testengine.Kind, partition, offset int64, value any) {
+		m := service.NewMessage(nil)
+		message.Set(m, kind, value)
+		m.MetaSetMut(testengine.MetaLogID, "log1")
+		m.MetaSetMut(testengine.MetaPartition, partition)
+		m.MetaSetMut(testengine.MetaOffset, offset)
+		m.MetaSetMut(testengine.MetaLogTime, int64(1000))
+		require.NoError(t, d.write(t.Context(), service.MessageBatch{m}))
+	}
+	suite := query.SuiteKey{Org: "acme", Suite: "api"}
+	runID := testengine.RunID(testengine.SuiteSeed("acme", "api"), "r")
+	facts := testengine.Upload{ID: "up_1", Org: "acme", Suite: "api", RunKey: "r", RunID: runID, Time: 1000, ReceivedAt: 1000}
+	for n := range 2 { // A large upload is several blocks, each a record of its own.
+		through(testengine.KindBlock, 0, int64(n), &testengine.Block{
+			Upload: &facts, Position: named, First: n, Executions: []testengine.Execution{{Index: n, TestID: 7, Name: "adds", Result: testengine.ResultPassed}},
+		})
+	}
+	through(testengine.KindUploadReport, 1, 0, &testengine.UploadReport{
+		Position: named, UploadID: "up_1", Org: "acme", Suite: "api", RunKey: "r", RunID: runID, Time: 1000, ReceivedAt: 1000, Received: 2, Accepted: 2,
+	})
+
+	runs, err := d.Runs(t.Context(), query.RunQuery{SuiteKey: suite, Paging: query.Paging{Number: 1, Size: 10}})
+	require.NoError(t, err)
+	require.Len(t, runs.Items, 1)
+	require.Equal(t, 1, runs.Items[0].Uploads)
+	require.EqualValues(t, 2, runs.Items[0].Counts.Passed)
+	uploads, err := d.Uploads(t.Context(), query.UploadQuery{SuiteKey: suite, Paging: query.Paging{Number: 1, Size: 10}})
+	require.NoError(t, err)
+	require.Equal(t, 1, uploads.Total)
+	health, err := d.Health(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, health.Uploads)
+}

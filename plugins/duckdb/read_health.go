@@ -65,7 +65,7 @@ func (r reader) suiteStates(list []query.Suite, place map[uint32]int) error {
 func (d *Database) Health(ctx context.Context) (h query.Health, err error) {
 	err = d.ask(ctx, func(r reader) error {
 		return r.one(`SELECT
-	(SELECT count(*) FROM executions_fact), count(*) FILTER (WHERE NOT duplicate),
+	(SELECT count(*) FROM executions_fact), count(*) FILTER (WHERE NOT duplicate AND reported),
 	coalesce(sum(rejected), 0)::BIGINT, count(*) FILTER (WHERE duplicate),
 	greatest(coalesce(epoch_ms(max(time)), 0), coalesce((SELECT epoch_ms(max(time)) FROM watermarks), 0))
 FROM uploads`, nil, &h.Executions, &h.Uploads, &h.Rejected, &h.Duplicates, &h.LastLogTime)

@@ -13,7 +13,8 @@ import (
 const closeAfterMillis = 2 * 60 * 1000
 
 // runsSelect reads runs from their uploads and events. The words in %s are
-// conditions: on uploads, and on the runs.
+// conditions: on uploads, and on the runs. The rows of one upload that came
+// through several topics have its place in the log in common.
 const runsSelect = `WITH r AS (
 	SELECT
 		u.suite, u.run_id, max(u.run) AS run, max(u.run_key) AS run_key,
@@ -23,7 +24,8 @@ const runsSelect = `WITH r AS (
 		coalesce(arg_min(u.build_number, u.number) FILTER (WHERE u.build_number <> ''), '') AS build_number,
 		coalesce(arg_min(u.message, u.number) FILTER (WHERE u.message <> ''), '') AS message,
 		coalesce(arg_min(u.ci, u.number) FILTER (WHERE u.ci <> ''), '') AS ci,
-		min(u.time) AS first_upload, max(u.time) AS last_upload, min(u.number) AS first_number, count(*) AS uploads,
+		min(u.time) AS first_upload, max(u.time) AS last_upload, min(u.number) AS first_number,
+		count(DISTINCT hash(u.log_id, u.partition_number, u.record_offset, CASE WHEN u.record_offset < 0 THEN u.number END)) AS uploads,
 		sum(u.passed)::BIGINT AS passed, sum(u.failed)::BIGINT AS failed, sum(u.skipped)::BIGINT AS skipped,
 		sum(u.pending)::BIGINT AS pending, sum(u.unknown)::BIGINT AS unknown, sum(u.received) AS received
 	FROM uploads u WHERE NOT u.duplicate AND u.run_id <> '' AND %s

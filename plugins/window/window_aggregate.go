@@ -31,6 +31,7 @@ type aggregator struct {
 	perPane  int // panes in a message
 	maxAhead int64
 
+	memory   stateful.Memory[*lane]
 	lanes    *stateful.Lanes[*lane]
 	readers  sync.Pool
 	counters counters
@@ -53,7 +54,7 @@ func aggregatorFromParsed(conf *service.ParsedConfig, res *service.Resources) (*
 		return nil, err
 	}
 	a.readers.New = func() any { return a.plan.reader() }
-	a.lanes = stateful.New(res, stateful.Memory[*lane]{
+	a.memory = stateful.Memory[*lane]{
 		Label: label, Table: "window_aggregate/" + a.settings.Name, Logic: a.settings.Logic() + "/" + a.plan.logic(),
 		Make: func(table *state.Table) *lane {
 			engine, err := panes.New(table, &a.settings)
@@ -64,7 +65,8 @@ func aggregatorFromParsed(conf *service.ParsedConfig, res *service.Resources) (*
 				l.engine.Write()
 			}
 		},
-	})
+	}
+	a.lanes = stateful.New(res, a.memory)
 	return a, nil
 }
 

@@ -30,9 +30,42 @@ type Kafka struct {
 func StartKafka(t testing.TB, brokers int) *Kafka {
 	t.Helper()
 	k := &Kafka{dir: t.TempDir(), dead: map[int]bool{}, t: t}
-	t.Cleanup(func() { k.script("stop", k.dir) })
+	t.Cleanup(func() {
+		k.report()
+		k.script("stop", k.dir)
+	})
 	k.Addresses = k.script("start", k.dir, strconv.Itoa(brokers))
+	k.answers()
 	return k
+}
+
+// answers waits until every living broker is a member of the cluster: one that
+// accepts connections may be busy with its logs, or not be known to the others.
+func (k *Kafka) answers() {
+	k.t.Helper()
+	admin, deadline := kadm.NewClient(k.Client()), time.Now().Add(2*time.Minute)
+	for {
+		ctx, cancel := context.WithTimeout(k.t.Context(), 10*time.Second)
+		found, err := admin.BrokerMetadata(ctx)
+		cancel()
+		if err == nil && len(found.Brokers) >= len(k.living()) {
+			return
+		}
+		require.True(k.t, time.Now().Before(deadline), "%d of %d brokers answer: %v", len(found.Brokers), len(k.living()), err)
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// report shows what the brokers said last, when a test has failed.
+func (k *Kafka) report() {
+	if !k.t.Failed() {
+		return
+	}
+	const most = 4 << 10
+	for n := range strings.Count(k.Addresses, ",") + 1 {
+		content, err := os.ReadFile(filepath.Join(k.dir, "broker"+strconv.Itoa(n+1)+".log"))
+		k.t.Logf("broker %d, killed %t: %s %v", n+1, k.dead[n+1], content[max(0, len(content)-most):], err)
+	}
 }
 
 // script runs a verb of tests/services/kafka.sh. A broker keeps no pipe of
@@ -56,6 +89,7 @@ func (k *Kafka) Kill(n int) {
 func (k *Kafka) Restart(n int) {
 	k.script("restart", k.dir, strconv.Itoa(n))
 	delete(k.dead, n)
+	k.answers()
 }
 
 // living are the addresses of brokers that were not killed.

@@ -83,7 +83,8 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 			return ctx.Err()
 		}
 		o.retries.Incr(1)
-		o.res.Logger().Errorf("Storing a batch, next try in %s: %v", pause, err)
+		at, _ := message.Position(batch[0])
+		o.res.Logger().Errorf("Storing a batch that begins with record %v, next try in %s: %v", at, pause, err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

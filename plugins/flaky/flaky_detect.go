@@ -123,7 +123,8 @@ func (d *detector) take(ctx context.Context, m *service.Message, logged bool, bl
 		}
 		if change != nil {
 			if err := r.Lane.Change(change); err != nil {
-				d.log.Warnf("Ignoring the detection section of suite %s/%s: %v", change.Org, change.Suite, err)
+				at, _ := message.Position(m)
+				d.log.Warnf("Ignoring the detection section of suite %s/%s in record %v: %v", change.Org, change.Suite, at, err)
 			}
 		}
 		events = r.Lane.Events()

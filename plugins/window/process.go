@@ -34,7 +34,7 @@ func (a *aggregator) Process(ctx context.Context, m *service.Message) (service.M
 		return nil, fmt.Errorf("aggregating in windows: %w", err)
 	}
 	a.counters.count(t, said)
-	a.warn(t)
+	a.warn(m, t)
 	return a.messages(m, ours, logged, t, said), nil
 }
 
@@ -252,12 +252,13 @@ func (l *leftover) add(reason error, raw []byte, place int) {
 }
 
 // warn says once a message that events were rejected, and why the first one was.
-func (a *aggregator) warn(t *tally) {
+func (a *aggregator) warn(m *service.Message, t *tally) {
+	at, _ := message.Position(m)
 	switch {
 	case t.rejected.n == 0:
 	case t.rejected.full:
-		a.log.Errorf("Rejecting %d of %d events: %v", t.rejected.n, t.total, t.rejected.reason)
+		a.log.Errorf("Rejecting %d of %d events of record %v: %v", t.rejected.n, t.total, at, t.rejected.reason)
 	default:
-		a.log.Warnf("Rejecting %d of %d events: %v", t.rejected.n, t.total, t.rejected.reason)
+		a.log.Warnf("Rejecting %d of %d events of record %v: %v", t.rejected.n, t.total, at, t.rejected.reason)
 	}
 }

@@ -45,9 +45,14 @@ func (s *Source) leave(closeSession func()) {
 	s.mu.Lock()
 	s.client = nil
 	s.session++
+	var lanes []*lane
 	for _, l := range s.all() {
+		if l.phase != phaseGone {
+			lanes = append(lanes, l)
+		}
 		s.release(l)
 	}
+	s.stood = places(lanes)
 	s.mu.Unlock()
 	closed := make(chan struct{})
 	go func() {
@@ -164,8 +169,10 @@ func (s *Source) allBack() bool {
 // poison: it may be the machine that is slow. mu is held.
 func (s *Source) blameBusy() {
 	for _, l := range s.all() {
-		if l.busy && l.phase == phaseReady && l.given > 1 {
-			l.limit = max(1, l.given/2)
+		if l.busy && l.phase == phaseReady {
+			if l.given > 1 {
+				l.limit = max(1, l.given/2)
+			}
 			s.options.Logger.Warnf("A batch of %s takes longer than %s and is aborted, from offset %d on", l.Lane, s.options.AbortAfter, l.next)
 		}
 	}
@@ -221,9 +228,22 @@ func (s *Source) end(ctx context.Context, began time.Time) (committed bool, err 
 	return empty && why == nil, s.rewind(ctx, client)
 }
 
+// touched says where the lanes of the cycle begin again.
+func (s *Source) touched() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lanes []*lane
+	for _, l := range s.all() {
+		if l.touched {
+			lanes = append(lanes, l)
+		}
+	}
+	return places(lanes)
+}
+
 func (s *Source) observe(committed bool, err, why error, began time.Time) {
 	if why != nil && !errors.Is(why, errMoved) {
-		s.options.Logger.Warnf("A cycle of group %s is aborted and done again: %v", s.options.Group, why)
+		s.options.Logger.Warnf("A cycle of group %s is aborted and done again, %s: %v", s.options.Group, s.touched(), why)
 	}
 	if s.options.Observer == nil || began.IsZero() {
 		return

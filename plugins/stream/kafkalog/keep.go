@@ -49,7 +49,7 @@ func (s *Source) tick(now time.Time) {
 		}
 		record, err := s.options.Tick(now.UnixMilli())
 		if err != nil {
-			s.options.Logger.Errorf("Making a tick for %s: %v", l.Lane, err)
+			s.options.Logger.Errorf("Making a tick for %s behind offset %d: %v", l.Lane, s.polled(l)-1, err)
 			s.ticked(l)
 			continue
 		}
@@ -58,7 +58,7 @@ func (s *Source) tick(now time.Time) {
 			s.ticked(l)
 			switch {
 			case err != nil && s.running.Err() == nil:
-				s.options.Logger.Warnf("Appending a tick to %s: %v", l.Lane, err)
+				s.options.Logger.Warnf("Appending a tick to %s behind offset %d: %v", l.Lane, s.polled(l)-1, err)
 			case err == nil && s.options.Observer != nil:
 				s.options.Observer.Tick()
 			}
@@ -78,6 +78,13 @@ func (s *Source) idle(now time.Time) (idle []*lane) {
 		}
 	}
 	return idle
+}
+
+// polled is behind the last record that the lane has seen.
+func (s *Source) polled(l *lane) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return l.polled
 }
 
 func (s *Source) ticked(l *lane) {

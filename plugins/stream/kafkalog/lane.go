@@ -2,7 +2,9 @@ package kafkalog
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -147,6 +149,28 @@ func (l *lane) halve(records int, first int64) {
 		l.suspect, l.failures = first, 0
 	}
 	l.failures++
+}
+
+// mostPlaces is how many lanes a line of the log names.
+const mostPlaces = 4
+
+// places says where lanes stand, for a line of the log.
+func places(lanes []*lane) string {
+	var text strings.Builder
+	for n, l := range lanes {
+		if n == mostPlaces {
+			fmt.Fprintf(&text, " and %d more", len(lanes)-n)
+			break
+		}
+		if n > 0 {
+			text.WriteString(", ")
+		}
+		fmt.Fprintf(&text, "%s from offset %d on", l.Lane, l.committed)
+	}
+	if text.Len() == 0 {
+		return "no partition"
+	}
+	return text.String()
 }
 
 // trust widens the limit after a cycle that was committed.

@@ -214,6 +214,10 @@ func (s *Source) pollError(topic string, partition int32, err error) error {
 	case fenced(err), forbidden(err):
 		return err
 	}
-	s.options.Logger.Warnf("Polling topic %s partition %d: %v", topic, partition, err)
+	at := int64(-1)
+	if l := s.lane(topic, partition); l != nil {
+		at = s.polled(l)
+	}
+	s.options.Logger.Warnf("Polling topic %s partition %d at offset %d: %v", topic, partition, at, err)
 	return nil
 }

@@ -30,7 +30,7 @@ func (s *Source) runPlain(ctx context.Context) error {
 		if time.Since(committed) >= s.options.CommitInterval {
 			committed = time.Now()
 			if err := s.commitDone(ctx, client, s.mine()); err != nil {
-				s.options.Logger.Warnf("Committing offsets of group %s, which is tried again: %v", s.options.Group, err)
+				s.options.Logger.Warnf("Committing offsets of group %s, which is tried again, %s: %v", s.options.Group, s.uncommitted(), err)
 			}
 		}
 	}
@@ -142,8 +142,21 @@ func (s *Source) drain(ctx context.Context, client *kgo.Client, partitions map[s
 		continue
 	}
 	if err := s.commitDone(ctx, client, partitions); err != nil {
-		s.options.Logger.Warnf("Committing offsets of group %s before its partitions go, so some records come again: %v", s.options.Group, err)
+		s.options.Logger.Warnf("Committing offsets of group %s before its partitions go, so some records come again, %s: %v", s.options.Group, s.uncommitted(), err)
 	}
+}
+
+// uncommitted says which lanes have done more than is committed.
+func (s *Source) uncommitted() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lanes []*lane
+	for _, l := range s.all() {
+		if l.phase != phaseGone && l.next > l.committed {
+			lanes = append(lanes, l)
+		}
+	}
+	return places(lanes)
 }
 
 func (s *Source) anyBusy(partitions map[string][]int32) bool {

@@ -119,7 +119,7 @@ func (s *Source) nextRange(ctx context.Context, client *kgo.Client, l *lane, loa
 		}
 		if behind {
 			if err := s.commitDone(ctx, client, map[string][]int32{l.Topic: {l.Partition}}); err != nil {
-				s.options.Logger.Warnf("Committing the end of a range of %s, which is tried again: %v", l.Lane, err)
+				s.options.Logger.Warnf("Committing the end of a range, which is tried again, %s: %v", s.uncommitted(), err)
 			}
 		}
 		if !pause(ctx, min(cutPause, period)) {

@@ -40,7 +40,8 @@ type Source struct {
 	buffered int64 // bytes of records that are polled and not done
 	record   int64 // average bytes of a record
 	refused  error
-	broken   error // why the session has to begin again
+	broken   error  // why the session has to begin again
+	stood    string // where the lanes of the last session stood; its own goroutine's
 
 	wake    chan struct{}   // the outbox has something, or Read has to end
 	changed chan struct{}   // a batch came back, or room was made
@@ -106,7 +107,7 @@ func (s *Source) work(ctx context.Context) {
 			s.refuse(err)
 			return
 		case err != nil:
-			s.options.Logger.Warnf("The session of group %s broke and begins again: %v", s.options.Group, err)
+			s.options.Logger.Warnf("The session of group %s broke and begins again, it had %s: %v", s.options.Group, s.stood, err)
 		}
 		if time.Since(began) > longestPause {
 			failures = 0

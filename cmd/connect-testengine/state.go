@@ -34,8 +34,8 @@ func stateCommand() *ucli.Command {
 				Name: "import", ArgsUsage: "FILE DIR", Action: importState,
 				Usage: "Make a new folder of an exported state",
 				Description: "The log has to have as many partitions as the state: entries are hashes that do not say which suite they belong to.\n" +
-					"For more partitions make a new generation of the topics (topics create --partitions N, with other names), replay the\n" +
-					"old log into it (pipelines/replay_executions.yaml keeps the records' old names) and let detection compute its state anew.",
+					"More partitions are a new generation of the topics (topics create --partitions N, with other names), in which detection\n" +
+					"begins to remember anew; stores and the names of executions are not touched. So begin with enough of them.",
 				Flags: []ucli.Flag{
 					&ucli.StringFlag{Name: "log", Usage: "The id of the log it goes on with; the state then stands before its first record. Default: the log it came from."},
 					&ucli.IntFlag{Name: "partitions", Usage: "How many partitions that log has."},

@@ -96,7 +96,7 @@ type Target struct {
 // Import makes a new state folder of an exported state. With another log the
 // state stands before that log's first record: what it knows is the past. The
 // number of partitions has to be the same: a table's keys are hashes that do not
-// say which suite they belong to, so that only a replay can share them out anew.
+// say which suite they belong to, so nobody could share them out anew.
 func Import(d disk.Disk, dir string, from io.Reader, target Target) error {
 	if names, err := d.List(dir); err != nil || len(names) > 0 {
 		return errors.Join(err, fmt.Errorf("importing a state: %s is not empty", dir))
@@ -193,7 +193,7 @@ func (in *importer) header(line portableLine) error {
 		return nil
 	}
 	if log.Partitions != line.Count {
-		return fmt.Errorf("the state has %d partitions and the log %d: entries do not say which suite they belong to, replay the log into the new topic instead", line.Count, log.Partitions)
+		return fmt.Errorf("the state has %d partitions and the log %d: entries do not say which suite they belong to, so a new generation of the topics begins with an empty state", line.Count, log.Partitions)
 	}
 	in.elsewhere = log.ID != line.LogID
 	in.who.LogID = log.ID

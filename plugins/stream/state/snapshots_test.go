@@ -44,7 +44,7 @@ func TestAnImportedStateIsTheExportedOne(t *testing.T) {
 	}{
 		{"the same log goes on where it was", Target{}, "", 50},
 		{"another log begins with what is known", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 1}}, "", 0},
-		{"more partitions are refused", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}}, "replay the log into the new topic", 0},
+		{"more partitions are refused", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}}, "a new generation of the topics begins with an empty state", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			to := crashdisk.New(2)

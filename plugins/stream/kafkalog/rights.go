@@ -56,7 +56,7 @@ func FindTopics(ctx context.Context, client *kgo.Client, write bool, names ...st
 	request.IncludeTopicAuthorizedOperations = true
 	for _, name := range names {
 		topic := kmsg.NewMetadataRequestTopic()
-		topic.Topic = kmsg.StringPtr(name)
+		topic.Topic = &name
 		request.Topics = append(request.Topics, topic)
 	}
 	response, err := request.RequestWith(ctx, client)

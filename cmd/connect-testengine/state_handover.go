@@ -70,7 +70,7 @@ func compareCommand() *ucli.Command {
 		Usage: "Compare what two versions of a pipeline have written (lines of JSON), window by window",
 		Flags: []ucli.Flag{
 			&ucli.DurationFlag{Name: "window", Value: time.Minute, Usage: "The length of a window."},
-			&ucli.StringFlag{Name: "time", Value: "time", Usage: "The field with a line's time in unix milliseconds."},
+			&ucli.StringFlag{Name: "time", Value: "time", Usage: "The field with a line's time, in unix milliseconds or RFC 3339."},
 			&ucli.StringSliceFlag{Name: "ignore", Usage: "A field in which the versions may differ; may be given again."},
 		},
 	}

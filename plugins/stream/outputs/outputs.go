@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -18,7 +20,7 @@ import (
 type Options struct {
 	// Window is the length of a window in milliseconds of Time.
 	Window int64
-	// Time names the field with the line's time in unix milliseconds.
+	// Time names the field with the line's time, in unix milliseconds or RFC 3339.
 	Time string
 	// Ignore names fields in which the versions may differ.
 	Ignore []string
@@ -118,19 +120,29 @@ func (o Options) normal(line []byte) (start int64, text string, err error) {
 	if err := decoder.Decode(&object); err != nil {
 		return 0, "", err
 	}
-	number, ok := object[o.Time].(json.Number)
-	if !ok {
-		return 0, "", fmt.Errorf("%s is no number", o.Time)
-	}
-	at, err := number.Int64()
+	at, err := millis(object[o.Time])
 	if err != nil {
-		return 0, "", fmt.Errorf("%s is no time in milliseconds: %w", o.Time, err)
+		return 0, "", fmt.Errorf("%s is no time in milliseconds, nor one as verdicts have it: %w", o.Time, err)
 	}
 	for _, name := range o.Ignore {
 		delete(object, name)
 	}
 	whole, err := json.Marshal(object)
 	return at - (at%o.Window+o.Window)%o.Window, string(whole), err
+}
+
+var errNoTime = errors.New("it is neither a number nor text")
+
+// millis reads a time in unix milliseconds, or in RFC 3339.
+func millis(value any) (int64, error) {
+	switch v := value.(type) {
+	case json.Number:
+		return v.Int64()
+	case string:
+		at, err := time.Parse(time.RFC3339, v)
+		return at.UnixMilli(), err
+	}
+	return 0, errNoTime
 }
 
 func (w *Window) compare(a, b *side) {

@@ -72,7 +72,7 @@ func TestOutputsAreComparedWindowByWindow(t *testing.T) {
 func TestALineThatCannotBeReadIsNamed(t *testing.T) {
 	for _, test := range []struct{ name, line, want string }{
 		{"no JSON", "nonsense", "line 2"},
-		{"no time", `{"id": "a"}`, "time is no number"},
+		{"no time", `{"id": "a"}`, "time is no time"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Compare(strings.NewReader(""), strings.NewReader("{\"time\": 1}\n"+test.line), Options{Window: 1000, Time: "time"})
@@ -80,4 +80,12 @@ func TestALineThatCannotBeReadIsNamed(t *testing.T) {
 			require.ErrorContains(t, err, "second output")
 		})
 	}
+}
+
+func TestTimesAreNumbersOrAsVerdictsHaveThem(t *testing.T) {
+	first := `{"time": "1970-01-01T00:00:01.5Z", "id": 1}`
+	windows, err := Compare(strings.NewReader(first), strings.NewReader(first), Options{Window: 1000, Time: "time"})
+	require.NoError(t, err)
+	require.Len(t, windows, 1)
+	require.EqualValues(t, 1000, windows[0].Start)
 }

@@ -3,7 +3,6 @@ package collector
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -180,5 +179,5 @@ func requireStillOpen(t *testing.T, h *house, by over, whole string) {
 	f := speakFrames(t, h, by)
 	f.request(1, f.head("/v1/uploads"), whole, true)
 	status, said := f.answer(1)
-	require.Equal(t, 202, status, fmt.Sprint(said))
+	require.Equal(t, 202, status, said)
 }

@@ -1,6 +1,7 @@
 package uploadlog
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,11 +13,12 @@ func asked(q *queue, owner string, bytes int) {
 
 // taken is the next group, as owner and size.
 func taken(q *queue) (owners string, bytes int64) {
+	var names strings.Builder
 	for _, r := range q.take() {
-		owners += r.entries[0].Owner
+		names.WriteString(r.entries[0].Owner)
 		bytes += r.bytes
 	}
-	return owners, bytes
+	return names.String(), bytes
 }
 
 func newQueue() *queue { return &queue{lines: map[string]*line{}} }
@@ -78,11 +80,11 @@ func TestNothingIsSavedUp(t *testing.T) {
 		asked(q, "b", 1<<20)
 		asked(q, "a", 1<<20)
 	}
-	order := ""
+	var order strings.Builder
 	for range 8 {
 		owners, _ := taken(q)
-		order += owners
+		order.WriteString(owners)
 	}
-	require.Equal(t, "babababa", order)
+	require.Equal(t, "babababa", order.String())
 	require.LessOrEqual(t, len(q.lines), 2)
 }

@@ -30,6 +30,8 @@ func init() {
 	}
 }
 
+var _ testengine.Receiver = (*Database)(nil)
+
 var errClosed = errors.New("the database is closed")
 
 // Database is one DuckDB database, opened in the background. One goroutine
@@ -45,7 +47,7 @@ type Database struct {
 	running sync.WaitGroup
 	closing sync.Once
 
-	queue   chan *request
+	queue   chan *request // in the order in which batches come
 	queries chan struct{} // one token a question
 	helpers helpers
 	broken  chan error // an error after which the database must be opened anew
@@ -53,6 +55,8 @@ type Database struct {
 	// current is replaced when DuckDB gives itself up and is opened anew.
 	current atomic.Pointer[sql.DB]
 	marks   atomic.Pointer[rows.Marks]
+	// received is told of every batch that waits to be stored.
+	received atomic.Pointer[func(partition int, begin int64)]
 
 	mu       sync.Mutex
 	followed chan struct{} // closed at the next commit
@@ -65,7 +69,7 @@ func newDatabase(conf settings, log *service.Logger) *Database {
 	ctx, stop := context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	d := &Database{
 		conf: conf, log: log, stop: stop,
-		opened: make(chan struct{}), queue: make(chan *request), queries: make(chan struct{}, conf.queries), broken: make(chan error, 1),
+		opened: make(chan struct{}), queue: make(chan *request, queued), queries: make(chan struct{}, conf.queries), broken: make(chan error, 1),
 		helpers:  helpers{threads: conf.threads},
 		followed: make(chan struct{}), beforeCommit: func() error { return nil },
 	}
@@ -139,6 +143,9 @@ func (d *Database) Watermark(ctx context.Context, log testengine.LogIdentity, pa
 	mark, ok := marks.Of[partition]
 	return mark.Next, ok, nil
 }
+
+// OnReceived implements testengine.Receiver.
+func (d *Database) OnReceived(received func(partition int, begin int64)) { d.received.Store(&received) }
 
 // Follow returns a channel that is closed at the next commit (query.Store).
 func (d *Database) Follow() <-chan struct{} {

@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -81,6 +82,9 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, errOvertakes) {
+			return err // It comes again, behind the one that was not stored.
 		}
 		o.retries.Incr(1)
 		at, _ := message.Position(batch[0])

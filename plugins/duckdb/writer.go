@@ -13,14 +13,17 @@ import (
 )
 
 const (
+	// queued is how many batches may wait without holding up their lanes.
+	queued = 64
 	// groupRequests and groupRows bound how many waiting batches share a transaction.
 	groupRequests = 64
-	groupRows     = 250_000
-	// After a transaction of behindRows that served several batches, the next one
-	// waits up to behindWait for company, because a transaction costs as much CPU
-	// as tens of thousands of rows. A lane that is alone never waits.
+	groupRows     = 200_000
+	// After a transaction of behindRows the next one waits up to behindWait until it
+	// has enoughRows, because a transaction costs as much CPU as tens of thousands
+	// of rows. Lanes go on meanwhile.
 	behindRows = 50_000
-	behindWait = 40 * time.Millisecond
+	enoughRows = 120_000
+	behindWait = 150 * time.Millisecond
 	// moveEvery is how long a test's new place may wait for its row.
 	moveEvery = 10 * time.Second
 	maxMoved  = 20_000
@@ -29,6 +32,8 @@ const (
 // request is one batch that wants to be stored.
 type request struct {
 	batch service.MessageBatch
+	place batchPlace
+	rows  int // executions
 	done  chan error
 	// taken is set by whoever comes first: the writer, or the caller who gives up.
 	taken atomic.Bool
@@ -39,11 +44,14 @@ func (d *Database) write(ctx context.Context, batch service.MessageBatch) error 
 	if err := d.ready(ctx); err != nil {
 		return err
 	}
-	r := &request{batch: batch, done: make(chan error, 1)}
+	r := &request{batch: batch, place: placeOf(batch), rows: int(executions(batch)), done: make(chan error, 1)}
 	select {
 	case d.queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	if received := d.received.Load(); received != nil && r.place.known {
+		(*received)(r.place.partition, r.place.begin)
 	}
 	select {
 	case err := <-r.done:
@@ -62,8 +70,8 @@ type writer struct {
 	store *store
 	names *rows.Names
 	build *rows.Builder
-	last  int       // rows of the last transaction
-	group int       // batches of the last transaction
+	last  int // rows of the last transaction
+	order order
 	moved time.Time // when moved tests were last written
 }
 
@@ -134,34 +142,34 @@ func (w *writer) refuse() {
 
 // gather takes what else is waiting, or about to come, so that a commit serves several lanes.
 func (w *writer) gather(first *request) []*request {
-	group, rows := []*request{first}, len(first.batch)
+	group, rows := []*request{first}, first.rows
 	var wait time.Duration
-	if w.group > 1 && w.last >= behindRows {
+	if w.last >= behindRows {
 		wait = behindWait
 	}
 	patience := time.NewTimer(wait)
 	defer patience.Stop()
-	for len(group) < groupRequests && rows*blockRows < groupRows {
+	for len(group) < groupRequests && rows < groupRows {
 		select {
 		case r := <-w.d.queue:
 			group = append(group, r)
-			rows += len(r.batch)
+			rows += r.rows
 			continue
 		default:
+		}
+		if rows >= enoughRows {
+			return group
 		}
 		select {
 		case r := <-w.d.queue:
 			group = append(group, r)
-			rows += len(r.batch)
+			rows += r.rows
 		case <-patience.C:
 			return group
 		}
 	}
 	return group
 }
-
-// blockRows is how many executions a message is thought to have when a group is bounded.
-const blockRows = 1500
 
 // serve stores a group. When that fails each batch is tried alone, so that one
 // which cannot be stored does not hold up the others.
@@ -191,17 +199,23 @@ func (w *writer) serve(ctx context.Context, group []*request) {
 func (w *writer) transact(ctx context.Context, group []*request) error {
 	w.build.Begin()
 	defer w.build.Begin() // lets go of the batches
+	defer w.order.begin()
 	for _, r := range group {
+		if err := w.order.check(r.place, w.build.Marks()); err != nil {
+			return err
+		}
 		if err := stage(w.build, r.batch); err != nil {
 			return err
 		}
+		w.order.staged(r.place)
 	}
-	w.last, w.group = w.build.Facts.Len(), len(group)
+	w.last = w.build.Facts.Len()
 	moved := w.shouldMove()
 	if err := w.store.commit(ctx, w.build, w.names, moved, w.d.beforeCommit); err != nil {
 		return w.recover(ctx, err)
 	}
 	w.build.Commit()
+	w.order.commit()
 	w.names.Stored(moved)
 	if moved {
 		w.moved = time.Now()

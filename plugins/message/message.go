@@ -118,6 +118,7 @@ func Follow(out, of *service.Message) {
 	for _, key := range []string{
 		testengine.MetaLogID, testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
 		testengine.MetaReceivedAt, testengine.MetaCycle, testengine.MetaSilent,
+		testengine.MetaBatchBegin, testengine.MetaBatchEnd,
 	} {
 		if v, ok := of.MetaGetMut(key); ok {
 			out.MetaSetMut(key, v)

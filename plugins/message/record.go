@@ -66,6 +66,7 @@ var recordMeta = map[string]bool{
 	testengine.MetaLogID: true, testengine.MetaPartition: true, testengine.MetaOffset: true, testengine.MetaLogTime: true,
 	testengine.MetaOriginLogID: true, testengine.MetaOriginPartition: true, testengine.MetaOriginOffset: true,
 	testengine.MetaCycle: true, testengine.MetaSilent: true, testengine.MetaRangeBegin: true, testengine.MetaRangeEnd: true,
+	testengine.MetaBatchBegin: true, testengine.MetaBatchEnd: true,
 }
 
 // chunkMeta is what Record.Chunk stands for.

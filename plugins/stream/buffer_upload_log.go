@@ -217,9 +217,11 @@ type uploadLog struct {
 	follower testengine.LogFollower
 	store    testengine.LogReader
 	spool    *spool.Spool // nil when being on disk is enough.
-	now      func() time.Time
-	logger   *service.Logger
-	metrics  uploadLogMetrics
+	// pipelined says that a lane has several batches on their way.
+	pipelined bool
+	now       func() time.Time
+	logger    *service.Logger
+	metrics   uploadLogMetrics
 
 	mu         sync.Mutex
 	lanes      []delivery
@@ -276,6 +278,7 @@ func (u *uploadLog) open(d disk.Disk) (err error) {
 	}
 	u.running, u.stop = context.WithCancel(context.Background())
 	u.lanes = make([]delivery, u.log.Identity().Partitions)
+	u.pipeline()
 	for lane := range u.lanes {
 		// Nothing is trimmed before the lane knows where it begins.
 		u.log.Keep(lane, 0)

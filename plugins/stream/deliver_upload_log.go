@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,19 +20,43 @@ import (
 type delivery struct {
 	phase phase
 	next  int64 // The next number to hand out.
+	done  int64 // Everything below is done.
 	// stored is behind the last entry that the store has. What is handed out below
 	// brings state back: the store drops what comes of it.
 	stored int64
 	nacks  int  // How often in a row the batch came back with an error.
 	tick   bool // A tick is on its way into the log.
+
+	// flights are the batches on their way, the oldest first. All but the last have
+	// passed the processors and wait for the store.
+	flights []*flight
+	// reading says that a batch is being read, which is no flight yet.
+	reading bool
+	// failing says that one came back with an error: all have to come back before
+	// the lane's state can go back to what is certain.
+	failing bool
+	// settling keeps the acks of a lane in their order.
+	settling sync.Mutex
 }
+
+// flight is one batch: [begin, next) of its lane.
+type flight struct {
+	begin, next int64
+	records     []uploadlog.Record // without bodies
+	settled     bool
+	failure     error
+}
+
+// maxFlights is how many batches of a lane are on their way behind a store that
+// takes them in order: one in the processors while the others are being written.
+const maxFlights = 3
 
 type phase int
 
 const (
 	phaseRestoring phase = iota
 	phaseReady
-	phaseInFlight
+	phaseInFlight // A batch is in the processors.
 )
 
 const longestRetryPause = time.Second
@@ -114,7 +139,8 @@ func (u *uploadLog) append(entries []uploadlog.Entry, answer func(error)) error 
 }
 
 // ReadBatch implements service.BatchBuffer: one batch of one lane, the next of
-// the same lane only after its ack.
+// the same lane only after its ack, or when the store says that it has passed the
+// processors.
 func (u *uploadLog) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	for {
 		lane, from, err := u.claim()
@@ -147,11 +173,11 @@ func (u *uploadLog) claim() (lane int, from int64, err error) {
 		lane := u.turn
 		u.turn = (u.turn + 1) % len(u.lanes)
 		at := &u.lanes[lane]
-		if at.phase == phaseReady && !u.log.AtEnd(lane, at.next) {
-			at.phase = phaseInFlight
+		if at.phase == phaseReady && len(at.flights) < maxFlights && !u.log.AtEnd(lane, at.next) {
+			at.phase, at.reading = phaseInFlight, true
 			return lane, at.next, nil
 		}
-		busy = busy || at.phase != phaseReady
+		busy = busy || at.phase != phaseReady || len(at.flights) > 0
 	}
 	if u.ended && !busy {
 		return -1, 0, service.ErrEndOfBuffer
@@ -170,8 +196,11 @@ func (u *uploadLog) handOut(lane int, from int64) (service.MessageBatch, service
 	}
 	// The bodies belong to the batch from now on; what the ack needs is small.
 	batch := batchFromRecords(records, u.log.Identity().ID)
+	f := &flight{begin: from, next: records[len(records)-1].Number + 1, records: records}
 	u.mu.Lock()
-	stored := u.lanes[lane].stored
+	at := &u.lanes[lane]
+	at.next, at.flights, at.reading = f.next, append(at.flights, f), false
+	stored := at.stored
 	u.mu.Unlock()
 	for i := range records {
 		if records[i].Number < stored {
@@ -179,47 +208,119 @@ func (u *uploadLog) handOut(lane int, from int64) (service.MessageBatch, service
 		}
 		records[i].Body, records[i].Meta = nil, nil
 	}
+	if u.pipelined {
+		batch[0].MetaSetMut(testengine.MetaBatchBegin, f.begin)
+		batch[len(batch)-1].MetaSetMut(testengine.MetaBatchEnd, f.next)
+	}
 	return batch, func(_ context.Context, err error) error {
-		u.settle(lane, records, err)
+		u.settle(lane, f, err)
 		return nil
 	}, nil
 }
 
+// pipeline lets the next batch of a lane into the processors while the store
+// still writes the last one, when the store keeps their order and the state can
+// tell what has only passed the processors from what is stored.
+func (u *uploadLog) pipeline() {
+	receiver, ok := u.store.(testengine.Receiver)
+	if !ok {
+		return
+	}
+	if u.follower != nil {
+		if _, ok := u.follower.(testengine.Passer); !ok {
+			return
+		}
+	}
+	u.pipelined = true
+	receiver.OnReceived(u.received)
+}
+
+// received is called when the store has the lane's batch that begins there.
+func (u *uploadLog) received(lane int, begin int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if lane < 0 || lane >= len(u.lanes) {
+		return
+	}
+	at := &u.lanes[lane]
+	n := len(at.flights)
+	if at.phase != phaseInFlight || n == 0 || at.flights[n-1].begin != begin || at.flights[n-1].settled {
+		return // It was heard before, or the batch is back already.
+	}
+	if passer, ok := u.follower.(testengine.Passer); ok {
+		passer.Passed(lane, at.flights[n-1].next)
+	}
+	at.phase = phaseReady
+	u.signal()
+}
+
 // settle moves the lane on after an ack. After an error the lane's state goes
-// back to what is certain, and the same records are handed out again: no later
-// record ever overtakes one that failed.
-func (u *uploadLog) settle(lane int, records []uploadlog.Record, failure error) {
-	next := records[len(records)-1].Number + 1
+// back to what is certain as soon as all batches of the lane are back, and the
+// same records are handed out again: no later record ever overtakes one that failed.
+func (u *uploadLog) settle(lane int, f *flight, failure error) {
+	at := &u.lanes[lane]
+	at.settling.Lock()
+	defer at.settling.Unlock()
 	if failer, ok := u.follower.(testengine.Failer); ok && failure == nil {
 		failure = failer.Failed(lane)
 	}
-	if failure == nil {
-		u.log.Done(lane, next, records)
+	u.mu.Lock()
+	done := at.land(f, failure)
+	u.mu.Unlock()
+	for _, f := range done {
+		u.log.Done(lane, f.next, f.records)
 		if u.follower != nil {
-			u.follower.Acked(lane, next)
+			u.follower.Acked(lane, f.next)
 		}
 		if u.spool != nil {
-			u.spool.Done(lane, next)
+			u.spool.Done(lane, f.next)
 		}
 	}
 	u.mu.Lock()
-	at := &u.lanes[lane]
-	if failure == nil {
-		at.phase, at.next, at.nacks = phaseReady, next, 0
-	} else {
-		at.phase = phaseRestoring
-		at.nacks++
-		if !u.ended || u.config.drain {
-			nacks := at.nacks
-			u.workers.Go(func() { u.restore(lane, nacks) })
-		} else {
-			at.phase = phaseReady
-		}
+	if len(done) > 0 {
+		at.done = done[len(done)-1].next
 	}
+	u.goOn(lane)
 	u.mu.Unlock()
 	u.signal()
 	if failure != nil {
-		u.logger.Warnf("a batch of lane %d failed and is handed out again from entry %d: %v", lane, records[0].Number, failure)
+		u.logger.Warnf("a batch of lane %d failed and is handed out again from entry %d: %v", lane, f.begin, failure)
+	}
+}
+
+// land notes that a batch is back, and returns those that are done now.
+func (d *delivery) land(f *flight, failure error) (done []*flight) {
+	f.settled, f.failure = true, failure
+	if failure != nil && !d.failing {
+		d.failing, d.phase = true, phaseRestoring
+		d.nacks++
+	}
+	for len(d.flights) > 0 && d.flights[0].settled && d.flights[0].failure == nil {
+		done = append(done, d.flights[0])
+		d.flights = d.flights[1:]
+	}
+	return done
+}
+
+// goOn hands out what follows, or, after a failure and when all are back, has
+// the lane restored. The caller holds mu.
+func (u *uploadLog) goOn(lane int) {
+	at := &u.lanes[lane]
+	switch {
+	case !at.failing:
+		if len(at.flights) == 0 && !at.reading && at.phase == phaseInFlight {
+			at.phase = phaseReady
+		}
+		at.nacks = 0
+	case at.reading, slices.ContainsFunc(at.flights, func(f *flight) bool { return !f.settled }):
+	default:
+		at.flights, at.failing = nil, false
+		if u.ended && !u.config.drain {
+			at.phase = phaseReady
+			return
+		}
+		nacks := at.nacks
+		u.workers.Go(func() { u.restore(lane, nacks) })
 	}
 }
 
@@ -241,7 +342,8 @@ func (u *uploadLog) restore(lane, nacks int) {
 		return
 	}
 	u.mu.Lock()
-	u.lanes[lane].phase, u.lanes[lane].next = phaseReady, next
+	at := &u.lanes[lane]
+	at.phase, at.next, at.done = phaseReady, next, next
 	u.mu.Unlock()
 	u.keepNeeded(lane)
 	u.signal()

@@ -87,6 +87,8 @@ type fixture struct {
 	state *fakeState
 	real  *state.Store // in the place of state
 	store testengine.LogReader
+	// follower is in the place of both.
+	follower testengine.LogFollower
 }
 
 func newFixture() *fixture {
@@ -121,6 +123,9 @@ func (f *fixture) open(t *testing.T) *uploadLog {
 	}
 	if f.real != nil {
 		u.follower = f.real
+	}
+	if f.follower != nil {
+		u.follower = f.follower
 	}
 	require.NoError(t, u.open(f.disk))
 	t.Cleanup(func() { _ = u.Close(context.Background()) })

@@ -87,7 +87,7 @@ func (u *uploadLog) tickIfDue(lane int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	at := &u.lanes[lane]
-	if at.tick || u.ended || at.phase != phaseReady || !u.log.AtEnd(lane, at.next) {
+	if at.tick || u.ended || at.phase != phaseReady || len(at.flights) > 0 || !u.log.AtEnd(lane, at.next) {
 		return
 	}
 	now := u.log.Time()
@@ -114,12 +114,11 @@ func (u *uploadLog) tickIfDue(lane int) {
 // lane itself will still hand out.
 func (u *uploadLog) keepNeeded(lane int) {
 	u.mu.Lock()
-	at := u.lanes[lane]
+	phase, needed := u.lanes[lane].phase, u.lanes[lane].done
 	u.mu.Unlock()
-	if at.phase == phaseRestoring {
+	if phase == phaseRestoring {
 		return
 	}
-	needed := at.next
 	if u.follower != nil {
 		needed = min(needed, u.follower.Synced(lane))
 	}

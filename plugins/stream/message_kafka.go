@@ -31,6 +31,7 @@ const (
 var ours = map[string]bool{
 	testengine.MetaLogID: true, testengine.MetaPartition: true, testengine.MetaOffset: true, testengine.MetaLogTime: true,
 	testengine.MetaCycle: true, testengine.MetaSilent: true, testengine.MetaRangeBegin: true, testengine.MetaRangeEnd: true, headerRows: true,
+	testengine.MetaBatchBegin: true, testengine.MetaBatchEnd: true,
 }
 
 // kafkaReader turns records into messages.

@@ -46,7 +46,7 @@ func pairsFromMessage(m *service.Message, receivedAt int64) []uploadlog.Pair {
 		switch key {
 		case testengine.MetaKind, testengine.MetaReceivedAt, testengine.MetaLogID,
 			testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
-			testengine.MetaCycle, testengine.MetaSilent:
+			testengine.MetaCycle, testengine.MetaSilent, testengine.MetaBatchBegin, testengine.MetaBatchEnd:
 			return nil // A log gives these itself.
 		}
 		pair := uploadlog.Pair{Name: key}

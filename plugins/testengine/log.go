@@ -45,6 +45,16 @@ type Failer interface {
 	Failed(partition int) error
 }
 
+// Passer is a LogFollower that lets a batch of a partition in while the one
+// before it is still being stored.
+type Passer interface {
+	// Passed says that the processors have done everything of the partition below
+	// next and nothing beyond. It is called between batches, never while one is in
+	// the processors; Acked(next) follows when the store has it, and may come while
+	// the processors are at work on what follows.
+	Passed(partition int, next int64)
+}
+
 // CycleGuard is a LogFollower behind an input that works in cycles, as one
 // transaction each.
 type CycleGuard interface {
@@ -59,4 +69,12 @@ type LogReader interface {
 	// Watermark is the next record the store expects of a partition; ok is false
 	// when it has none yet. Another log's identity is an error in one sentence.
 	Watermark(ctx context.Context, log LogIdentity, partition int) (next int64, ok bool, err error)
+}
+
+// Receiver is a LogReader that stores the batches of a partition (MetaBatchBegin)
+// in the order in which they come, and none of them before those in front of it.
+type Receiver interface {
+	// OnReceived has received called whenever a batch has come and waits to be
+	// stored, with its partition and where it begins. It may be called twice for one.
+	OnReceived(received func(partition int, begin int64))
 }

@@ -52,6 +52,10 @@ const (
 	// A store that is fed in ranges takes [begin, end) of a partition whole.
 	MetaRangeBegin = "range_begin"
 	MetaRangeEnd   = "range_end"
+	// A batch is [begin, end) of its lane, and the one in front of it may still be on
+	// its way into the store: its first record says begin, its last one end.
+	MetaBatchBegin = "batch_begin"
+	MetaBatchEnd   = "batch_end"
 	MetaSilent     = "silent" // true: the record was done before, it only brings state back; outputs pass it by
 
 	// Where a replayed record stood first: its executions keep that name.

@@ -115,3 +115,36 @@ func TestWhatWasCutStaysCutAfterAPowerCut(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatHasOnlyPassedTheProcessorsIsCutToo(t *testing.T) {
+	d := crashdisk.New(1)
+	s := openTest(t, d, Options{})
+	_, err := s.Restore(t.Context(), testLog, 0, 0, 0)
+	require.NoError(t, err)
+	table, err := s.Table(t.Context(), "a", 0, "v1")
+	require.NoError(t, err)
+	applyLogic(t, table, 0, 9, 1)
+	require.NoError(t, table.Begin(9, 9))
+	table.SetCell(9, 1)
+	s.Passed(0, 10) // It closes record 9: nobody else will before the store has it.
+	require.NoError(t, table.Begin(10, 10))
+	table.SetCell(10, 1)
+	s.Acked(0, 10)
+	require.NoError(t, table.Begin(11, 11))
+	table.SetCell(11, 1)
+	s.Passed(0, 12)
+	require.NoError(t, s.Snapshot(t.Context()), "it contains what the store has")
+	require.EqualValues(t, 10, s.Synced(0))
+	require.NoError(t, s.Close(t.Context()))
+
+	s = openTest(t, d, Options{})
+	next, err := s.Restore(t.Context(), testLog, 0, 0, 11)
+	require.NoError(t, err)
+	require.EqualValues(t, 10, next)
+	table, err = s.Table(t.Context(), "a", 0, "v1")
+	require.NoError(t, err)
+	for record := range uint64(13) {
+		_, ok := table.Cell(record)
+		require.Equal(t, record < 10, ok, "record %d", record)
+	}
+}

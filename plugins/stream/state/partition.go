@@ -39,9 +39,14 @@ type partition struct {
 	sealed chain
 	acked  int64
 	time   int64 // T at the last mark
+	// passed are the ends of batches that the processors have done and the store has not, in order.
+	passed []passage
 	// synced is the position that survives a power cut.
 	synced int64
 }
+
+// passage is where the processors stood between two batches.
+type passage struct{ next, time int64 }
 
 const maxTables = 255
 
@@ -180,20 +185,52 @@ func (p *partition) introduceTables() error {
 	return nil
 }
 
-// mark says that everything below next is done by all tables.
+// pass says that everything below next is done by all tables, and nothing beyond.
+func (p *partition) pass(next int64) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if !p.isReady() || p.failure() != nil || next <= p.acked {
+		return
+	}
+	if time, ok := p.closeBelow(next); ok {
+		p.passed = append(p.passed, passage{next, time})
+	}
+}
+
+// closeBelow closes the records below next that are still open, and returns T.
+// The processors must not be at work in the partition.
+func (p *partition) closeBelow(next int64) (time int64, ok bool) {
+	time = p.time
+	for _, t := range p.tables {
+		if t.open && t.offset < next {
+			if err := p.closeRecord(t); err != nil {
+				return 0, false
+			}
+		}
+		time = max(time, t.time)
+	}
+	return time, true
+}
+
+// mark says that everything below next is done by all tables, and stored. What
+// was passed is not looked at again: the processors may be further.
 func (p *partition) mark(next int64) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if !p.isReady() || p.failure() != nil || next <= p.acked {
 		return
 	}
-	for _, t := range p.tables {
-		if t.open && t.offset < next {
-			if err := p.closeRecord(t); err != nil {
-				return
-			}
+	passed := false
+	for len(p.passed) > 0 && p.passed[0].next <= next {
+		p.time, passed = max(p.time, p.passed[0].time), p.passed[0].next == next
+		p.passed = p.passed[1:]
+	}
+	if !passed {
+		time, ok := p.closeBelow(next)
+		if !ok {
+			return
 		}
-		p.time = max(p.time, t.time)
+		p.time = time
 	}
 	p.acked = next
 	if !p.durable {

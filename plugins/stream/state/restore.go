@@ -189,7 +189,7 @@ func (p *partition) adopt(i *image) error {
 		t.generation.Add(1)
 		t.publishDue()
 	}
-	p.start, p.acked, p.synced = i.position, i.position, i.position
+	p.start, p.acked, p.synced, p.passed = i.position, i.position, i.position, nil
 	p.failed.Store(nil)
 	if p.writer != nil {
 		if err := p.introduceTables(); err != nil {

@@ -141,8 +141,13 @@ func (s *Store) Synced(partition int) int64 {
 	return p.synced
 }
 
+var _ testengine.Passer = (*Store)(nil)
+
+// Passed implements testengine.Passer.
+func (s *Store) Passed(partition int, next int64) { s.partition(partition).pass(next) }
+
 // Acked implements testengine.LogFollower. It is called between batches of the
-// partition, never while one is in flight.
+// partition, never while one is in flight that was not Passed.
 func (s *Store) Acked(partition int, next int64) { s.partition(partition).mark(next) }
 
 // Failed implements testengine.Failer.

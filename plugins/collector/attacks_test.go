@@ -334,7 +334,7 @@ func attackWithBodies(t *testing.T, h *house, _ *safeBuffer, by over) {
 
 func TestGuessedTokensAreFew(t *testing.T) {
 	transports(t, true, func(t *testing.T, h *house, _ *safeBuffer, by over) {
-		client, statuses := by.client(t), map[int]int{}
+		client, statuses, started := by.client(t), map[int]int{}, time.Now()
 		for i := range 50 {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, by.url(h), bytes.NewReader(body(oneExecution)))
 			require.NoError(t, err)
@@ -352,7 +352,10 @@ func TestGuessedTokensAreFew(t *testing.T) {
 				require.NotEmpty(t, answer.header.Get("Retry-After"))
 			}
 		}
-		require.Equal(t, map[int]int{401: 5, 429: 45}, statuses)
+		refilled := int(time.Since(started) / (12 * time.Second)) // Five a minute: a slow machine has seen some come back.
+		require.Equal(t, 50, statuses[401]+statuses[429], statuses)
+		require.GreaterOrEqual(t, statuses[401], 5)
+		require.LessOrEqual(t, statuses[401], 5+refilled)
 		require.Empty(t, h.messages())
 	})
 }

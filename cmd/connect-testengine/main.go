@@ -24,9 +24,10 @@ var (
 
 func main() {
 	runtime.MemProfileRate = profiledBytes
-	ballast := newBallast()
+	ctx := context.Background()
+	keepHeadroom(ctx)
 	go endWhenRefused()
-	code, err := service.RunCLIToCode(context.Background(),
+	code, err := service.RunCLIToCode(ctx,
 		service.CLIOptSetVersion(version, dateBuilt),
 		service.CLIOptSetBinaryName("connect-testengine"),
 		service.CLIOptSetProductName("connect-testengine"),
@@ -42,7 +43,6 @@ func main() {
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(studioCommand()),
 	)
-	runtime.KeepAlive(ballast)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}

@@ -19,6 +19,7 @@ const (
 	pfBytes     = "max_open_bytes"
 	pfMaxPieces = "max_pieces"
 
+	// metaReason says why a piece could not be joined.
 	metaReason = "reason"
 	// lingerTime is how long a whole payload can be answered again: its batch has ended by then.
 	lingerTime = time.Minute

@@ -14,9 +14,6 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// metaError says why a piece could not be joined.
-const metaError = "chunk_error"
-
 func init() {
 	service.MustRegisterBatchInput("webhook_reassemble", reassembleSpec(),
 		func(conf *service.ParsedConfig, res *service.Resources) (service.BatchInput, error) {
@@ -230,7 +227,7 @@ func (r *reassembler) messages(whole join.Whole[ticket]) (batch service.MessageB
 		}
 		came++
 		m := piece.Ticket.message.Copy()
-		m.MetaSetMut(metaError, whole.Err.Error())
+		m.MetaSetMut(metaReason, whole.Err.Error())
 		batch = append(batch, m)
 	}
 	r.log.Warnf("Giving up payload %s of which %d pieces came: %v", whole.ID, came, whole.Err)
@@ -274,7 +271,7 @@ func resultOf(err error) string {
 }
 
 // claimed is the message with what the cache holds. A claim that nobody holds,
-// or that is not what was left, goes on with chunk_error.
+// or that is not what was left, goes on with a reason.
 func (r *reassembler) claimed(ctx context.Context, m *service.Message) (*service.Message, error) {
 	key := message.Text(m, testengine.MetaClaimCheck)
 	body, err := r.claims.get(ctx, key)
@@ -289,7 +286,7 @@ func (r *reassembler) claimed(ctx context.Context, m *service.Message) (*service
 		out.MetaDelete(testengine.MetaClaimCheck)
 	case errors.Is(err, service.ErrKeyNotFound), errors.Is(err, join.ErrChecksum):
 		r.results.Incr(1, "checksum")
-		out.MetaSetMut(metaError, fmt.Sprintf("fetching payload %s: %v", key, err))
+		out.MetaSetMut(metaReason, fmt.Sprintf("fetching payload %s: %v", key, err))
 	default:
 		return nil, fmt.Errorf("fetching payload %s: %w", key, err)
 	}

@@ -27,7 +27,7 @@ func reassembleSpec() *service.ConfigSpec {
 
 Messages without `+"`payload_id`"+` pass unchanged, chunks that were cut between records too. A message with `+"`claim_check`"+` is replaced by what the cache holds.
 
-What cannot be joined leaves as well, piece by piece, with the metadata `+"`chunk_error`"+` that says why, so that a `+"`switch`"+` can send it to dead letters: a payload that is not whole in time, one whose source holds too much, a wrong checksum, a piece that does not fit.
+What cannot be joined leaves as well, piece by piece, with the metadata `+"`reason`"+` that says why, so that a `+"`switch`"+` can send it to dead letters: a payload that is not whole in time, one whose source holds too much, a wrong checksum, a piece that does not fit.
 
 The metadata of a payload is that of its first piece, without what describes pieces.
 
@@ -50,7 +50,7 @@ output:
   label: where_to
   switch:
     cases:
-      - check: '@chunk_error != null'
+      - check: '@reason != null'
         output:
           label: dead_letters
           kafka_franz:

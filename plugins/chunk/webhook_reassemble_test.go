@@ -135,7 +135,7 @@ func TestPayloadsThatAreNotWholeInTimeLeaveWithAReason(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 2*time.Minute, time.Since(began))
 		require.Len(t, batch, 2)
-		require.Equal(t, "not all pieces came in time", message.Text(batch[0], metaError))
+		require.Equal(t, "not all pieces came in time", message.Text(batch[0], metaReason))
 		require.Equal(t, []string{"open", "open"}, s.ended, "until the dead letters are safe")
 		require.NoError(t, ack(t.Context(), nil))
 		require.Equal(t, []string{"acked", "acked"}, s.ended)
@@ -160,7 +160,7 @@ func TestWhatDoesNotFitLeavesWithAReason(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, m, _ := read(t, reassemblerOf(t, c.yaml, &shelf{batches: []service.MessageBatch{c.batch}}))
-			require.Equal(t, c.reason, message.Text(m, metaError))
+			require.Equal(t, c.reason, message.Text(m, metaReason))
 		})
 	}
 }

@@ -280,7 +280,7 @@ func (i *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.Ac
 		once.Do(func() {
 			for _, offer := range taken {
 				// From now on nobody reads the body.
-				offer.Item.store.put(offer.Item.body)
+				offer.Item.store.Put(offer.Item.body)
 				offer.Acknowledge(err)
 			}
 		})

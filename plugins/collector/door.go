@@ -13,6 +13,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
 	"github.com/connect-testengine/connect-testengine/plugins/admission/limiter"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/buffers"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
@@ -31,7 +32,7 @@ type door struct {
 	log       *service.Logger
 	metrics   *doorMetrics
 
-	buffers  *buffers // nil unless bodies are used again
+	buffers  *buffers.Pool // nil unless bodies are used again
 	inFlight *fair.Share
 	gate     *gate
 	desk     *handoff.Desk[*delivery]
@@ -45,7 +46,7 @@ type delivery struct {
 	message *service.Message
 	// body is given back to store with the answer, unless store is nil.
 	body  []byte
-	store *buffers
+	store *buffers.Pool
 }
 
 func newDoor(config doorConfig, res *service.Resources, lag func() time.Duration) *door {
@@ -61,7 +62,7 @@ func newDoor(config doorConfig, res *service.Resources, lag func() time.Duration
 		Now:      d.now,
 	})
 	if config.reuseBodies {
-		d.buffers = new(buffers)
+		d.buffers = new(buffers.Pool)
 	}
 	d.metrics = newDoorMetrics(res.Metrics())
 	d.inspector = newInspector(d.now)
@@ -137,7 +138,7 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 	}
 	permit, err := d.admit(r.Context(), &who, limiter.Results)
 	if err != nil {
-		d.buffers.put(body)
+		d.buffers.Put(body)
 		return nil, 0, err
 	}
 	accepted, size, err := d.work(r.Context(), &who, kind, body)
@@ -149,7 +150,7 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 func (d *door) work(ctx context.Context, who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Accepted, int, error) {
 	seen, err := d.inspect(ctx, who, kind, body)
 	if err != nil {
-		d.buffers.put(body)
+		d.buffers.Put(body)
 		return nil, 0, err
 	}
 	size, uploadID := len(body), seen.uploadID
@@ -194,13 +195,24 @@ func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]b
 	}
 	wait, cancel := context.WithTimeout(r.Context(), d.config.inFlightWait)
 	defer cancel()
-	return d.buffers.readBody(r.Body, r.ContentLength, tighter(d.config.bodyBytes, limits.BodyBytes), func(n int64) error {
+	limit := tighter(d.config.bodyBytes, limits.BodyBytes)
+	body, err := d.buffers.Read(r.Body, r.ContentLength, limit, func(n int64) error {
 		if err := room.take(wait, n); err != nil {
 			return overloaded(err.Error(), d.config.retryAfter)
 		}
 		d.metrics.hold(n)
 		return nil
 	})
+	var refused *refusal
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &refused):
+		return nil, refused
+	case errors.Is(err, buffers.ErrTooLarge):
+		return nil, tooLarge("as sent", limit)
+	}
+	return nil, unreadable(err)
 }
 
 // message sets all metadata itself: nothing a client sends becomes metadata but

@@ -48,7 +48,7 @@ func (d *door) takeOwners(r *http.Request, room *allowance) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer d.buffers.put(body)
+	defer d.buffers.Put(body)
 	permit, err := d.admit(r.Context(), &who, limiter.PlanMetadata)
 	if err != nil {
 		return nil, err

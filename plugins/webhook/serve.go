@@ -1,10 +1,8 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -12,6 +10,8 @@ import (
 	"time"
 
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/buffers"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/webhook/replay"
 	"github.com/connect-testengine/connect-testengine/plugins/webhook/signature"
@@ -94,6 +94,15 @@ func (i *input) take(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	err = i.pass(ctx, r, body)
+	if !errors.Is(err, handoff.ErrNotAcknowledged) {
+		i.buffers.Put(body) // nobody has it, or nobody reads it any more
+	}
+	return err
+}
+
+// pass hands a body to the stream, unless it has come before.
+func (i *input) pass(ctx context.Context, r *http.Request, body []byte) error {
 	id, err := i.verify(r, body)
 	if err != nil {
 		return err
@@ -115,26 +124,14 @@ func (i *input) take(r *http.Request) error {
 }
 
 func (i *input) body(r *http.Request) ([]byte, error) {
-	if r.ContentLength > i.config.maxBody {
-		return nil, i.tooLarge()
-	}
-	var body []byte
-	var err error
-	if r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(r.Body, body)
-	} else {
-		var grown bytes.Buffer
-		_, err = grown.ReadFrom(io.LimitReader(r.Body, i.config.maxBody+1))
-		body = grown.Bytes()
-	}
+	body, err := i.buffers.Read(r.Body, r.ContentLength, i.config.maxBody, func(int64) error { return nil })
 	switch {
+	case errors.Is(err, buffers.ErrTooLarge):
+		return nil, i.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &refusal{http.StatusRequestTimeout, resultTooSlow, "the body came too slowly"}
 	case err != nil:
 		return nil, &refusal{http.StatusBadRequest, resultInvalid, "the body ended early"}
-	case int64(len(body)) > i.config.maxBody:
-		return nil, i.tooLarge()
 	}
 	return body, nil
 }

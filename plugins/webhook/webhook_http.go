@@ -16,6 +16,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/collector/buffers"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/webhook/replay"
@@ -49,6 +50,7 @@ type listener interface {
 // input is the component: requests on one side, the stream on the other.
 type input struct {
 	config   config
+	buffers  *buffers.Pool // nil unless bodies are used again
 	desk     *handoff.Desk[*service.Message]
 	inFlight *semaphore.Weighted
 	replays  *replay.Window
@@ -59,7 +61,7 @@ type input struct {
 }
 
 func newInput(config config, res *service.Resources) *input {
-	return &input{
+	i := &input{
 		config:   config,
 		desk:     handoff.New[*service.Message](),
 		inFlight: semaphore.NewWeighted(config.maxInFlight),
@@ -68,6 +70,10 @@ func newInput(config config, res *service.Resources) *input {
 		log:      res.Logger(),
 		now:      time.Now,
 	}
+	if config.reuseBodies {
+		i.buffers = new(buffers.Pool)
+	}
+	return i
 }
 
 func (i *input) mount(res *service.Resources) error {

@@ -146,6 +146,29 @@ func TestAWebhookWaitsNoLongerThanItsTime(t *testing.T) {
 	require.Equal(t, `503 {"message":"the webhook was not stored: send it again"}`, fmt.Sprint(status, " ", body))
 }
 
+func TestTheMemoryOfABodyIsUsedAgainOnlyWhenNobodyReadsIt(t *testing.T) {
+	i := inputOf(t, "reuse_bodies: true\nanswer_timeout: 50ms")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	kept := make(chan *service.Message, 1)
+	go func() {
+		batch, _, err := i.ReadBatch(ctx) // it is never acknowledged
+		if err == nil {
+			kept <- batch[0]
+		}
+	}()
+	status, _ := send(i, post("first"))
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	stream(t, i, nil)
+	for range 10 {
+		status, _ = send(i, post("other"))
+		require.Equal(t, http.StatusAccepted, status)
+	}
+	content, err := (<-kept).AsBytes()
+	require.NoError(t, err)
+	require.Equal(t, "first", string(content))
+}
+
 func TestAfterTheWindowAWebhookIsNewAgain(t *testing.T) {
 	i := inputOf(t, "replay: { header: X-Id, window: 1m }")
 	now := time.Unix(1000, 0)

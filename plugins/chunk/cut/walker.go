@@ -2,14 +2,15 @@ package cut
 
 import (
 	"bytes"
-	"encoding/binary"
+	"math/bits"
 )
 
 // A walker finds the ends of JSON values. It tells apart strings, brackets and
 // the rest, no more. Methods return an index, or -1 once err is set.
 type walker struct {
-	b   []byte
-	err error
+	b      []byte
+	err    error
+	window window
 }
 
 func (w *walker) fail(at int, reason string) error {
@@ -150,99 +151,50 @@ func (w *walker) text(i int) int {
 	}
 }
 
-const (
-	// blockBytes is how much vector instructions look at together.
-	blockBytes = 64
-
-	ones    = 0x0101010101010101
-	lows    = 0x7f7f7f7f7f7f7f7f
-	highs   = 0x8080808080808080
-	quotes  = 0x22 * ones
-	slashes = 0x5c * ones
-	cases   = 0x20 * ones
-	opens   = 0x7b * ones
-	closes  = 0x7d * ones
-)
-
-// equal is 1 in the bytes of the word that equal those of the pattern, else 0.
-func equal(word, pattern uint64) uint64 {
-	x := word ^ pattern
-	return ((x&lows+lows)|x)>>7&ones ^ ones
-}
-
-// nested returns the index behind the object or array at i. It takes eight bytes
-// at a time without a branch for each: which of them are quotes and brackets,
-// which lie inside strings (the parity of the quotes before), and how deep it
-// is behind them.
+// nested returns the index behind the object or array at i. It takes 64 bytes at
+// a time without a branch for each: which of them are quotes and brackets, which
+// lie inside strings (the parity of the quotes before), and how deep it is
+// behind them. Only where the value may end it looks at each bracket.
 func (w *walker) nested(i int) int {
-	b := w.b
 	depth := 0
-	inside := uint64(0)  // ones in a string
-	carried := uint64(0) // 1 when the byte at i is escaped
-	for stopped := i - blockBytes; i+8 <= len(b); {
-		if i >= stopped+blockBytes && depth > 0 {
-			if i, depth, inside, carried = blocks(b, i, depth, inside, carried); i+8 > len(b) {
-				break
-			}
-			stopped = i
+	var within, carried uint64
+	here := ^uint64(0) << (i % markedBytes) // bytes before i do not count
+	for i &^= markedBytes - 1; i < len(w.b); i += markedBytes {
+		m := w.window.at(w.b, i)
+		quotes, slashes := m.quotes&here, m.slashes&here
+		if slashes|carried != 0 {
+			var behind uint64
+			behind, carried = escaped(slashes, carried)
+			quotes &^= behind
 		}
-		word := binary.LittleEndian.Uint64(b[i:])
-		slash := equal(word, slashes)
-		escaped := slash<<8 | carried
-		// parity is 1 in bytes inside strings and in opening quotes.
-		parity := (equal(word, quotes)&^escaped)*ones ^ inside
-		folded := word | cases
-		closed := equal(folded, closes) &^ parity
-		opened := equal(folded, opens) &^ parity
-		deep := depth - int(closed*ones>>56)
-		if slash&escaped != 0 || deep <= 0 {
-			if i, depth, inside = w.slowly(i+int(carried), i+8, depth, inside); depth <= 0 {
-				return w.behind(i, depth)
+		inside := inStrings(quotes, within)
+		opened, closed := m.opens&here&^inside, m.closes&here&^inside
+		if below := depth - bits.OnesCount64(closed); below > 0 {
+			depth = below + bits.OnesCount64(opened)
+		} else {
+			var end int
+			if end, depth = lastBracket(opened, closed, depth); end > 0 {
+				return i + end
 			}
-			carried = 0
-			continue
 		}
-		depth = deep + int(opened*ones>>56)
-		inside = -(parity >> 56 & 1) & ones
-		carried = slash >> 56
-		i += 8
+		within = uint64(int64(inside) >> 63)
+		here = ^uint64(0)
 	}
-	if i, depth, _ = w.slowly(i+int(carried), len(b), depth, inside); depth <= 0 {
-		return w.behind(i, depth)
-	}
-	_ = w.fail(len(b), "")
+	_ = w.fail(len(w.b), "")
 	return -1
 }
 
-func (w *walker) behind(i, depth int) int {
-	if depth < 0 || i > len(w.b) {
-		_ = w.fail(len(w.b), "")
-		return -1
-	}
-	return i
-}
-
-// slowly goes on byte by byte until it is behind to or the value has ended.
-func (w *walker) slowly(i, to, depth int, inside uint64) (at, deep int, in uint64) {
-	for i < to {
-		c := w.b[i]
-		i++
-		switch {
-		case c == '"':
-			inside ^= ones
-		case inside != 0:
-			if c == '\\' {
-				i++
-			}
-		case c == '{' || c == '[':
+// lastBracket goes from bracket to bracket; end is behind the one that brings
+// the depth to 0, or 0.
+func lastBracket(opened, closed uint64, depth int) (end, deep int) {
+	for left := opened | closed; left != 0; left &= left - 1 {
+		if at := bits.TrailingZeros64(left); opened>>at&1 == 1 {
 			depth++
-		case c == '}' || c == ']':
-			if depth--; depth == 0 {
-				return i, 0, 0
-			}
+		} else if depth--; depth == 0 {
+			return at + 1, 0
 		}
 	}
-	return i, depth, inside
+	return 0, depth
 }
 
 func lineEnd(b []byte, i int) int {

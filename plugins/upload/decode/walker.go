@@ -15,6 +15,8 @@ type Walker struct {
 	arena
 	i     int
 	depth int
+	// keys remembers, by depth, the keys of the objects that were walked.
+	keys [skippedDepths][skippedKeys]memo
 	// whole is the size of the body; b is no more than the line while Lines is at work.
 	whole int
 }
@@ -66,8 +68,8 @@ func (w *Walker) End() error {
 func (w *Walker) Members() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		i, more := w.enter('{', '}')
-		for more {
-			key, value := w.rawKey(i)
+		for n := 0; more; n++ {
+			key, value := w.memberKey(n, i)
 			if value < 0 {
 				return
 			}
@@ -97,6 +99,30 @@ func (w *Walker) Elements() iter.Seq[Place] {
 			}
 		}
 	}
+}
+
+// memberKey returns the key at i, the n-th of its object, and the index of its
+// value. A runner writes its objects alike: mostly the key of before is there.
+func (w *Walker) memberKey(n, i int) (key []byte, value int) {
+	if w.depth >= len(w.keys) || n >= skippedKeys {
+		return w.rawKey(i)
+	}
+	m := &w.keys[w.depth][n]
+	if m.size > 0 && m.matches(w.b, i) {
+		end := i + m.size - len(`":`)
+		if m.spaced {
+			w.spaced = true
+			end--
+		}
+		return w.b[i+1 : end], w.space(i + m.size)
+	}
+	key, value = w.rawKey(i)
+	if value >= 0 && m.tries < mostTries {
+		tries := m.tries + 1
+		m.learn(w.b[i:value], fieldUnknown)
+		m.tries = tries
+	}
+	return key, value
 }
 
 // enter goes into an object or an array; what is none is passed over.

@@ -129,8 +129,20 @@ var cucumberWords = map[string]testengine.Result{
 }
 
 // severity orders the words: the worst step is the scenario's.
-var severity = map[string]int{
-	"passed": 1, "unused": 2, "skipped": 2, "pending": 3, "undefined": 3, "ambiguous": 4, "failed": 5,
+func severity(word string) int {
+	switch word {
+	case "passed":
+		return 1
+	case "unused", "skipped":
+		return 2
+	case "pending", "undefined":
+		return 3
+	case "ambiguous":
+		return 4
+	case "failed":
+		return 5
+	}
+	return 0
 }
 
 func (f *feature) element(at decode.Place) {
@@ -181,8 +193,8 @@ func (f *feature) rowName(name, line, id string) string {
 	if name == "" {
 		return name
 	}
-	if parts := strings.Split(id, ";"); len(parts) >= 4 {
-		if row, err := strconv.Atoi(parts[len(parts)-1]); err == nil && row >= 2 && row < 1<<20 {
+	if strings.Count(id, ";") >= 3 {
+		if row, err := strconv.Atoi(id[strings.LastIndexByte(id, ';')+1:]); err == nil && row >= 2 && row < 1<<20 {
 			return name + " (example " + strconv.Itoa(row-1) + ")"
 		}
 	}
@@ -227,7 +239,7 @@ func (f *feature) step(found *steps) {
 			}
 		}
 	}
-	if severity[status] > severity[found.worst] {
+	if severity(status) > severity(found.worst) {
 		found.worst = status
 		found.reason = assemble.Reason(text)
 		if found.reason == "" && status != "passed" {

@@ -109,7 +109,10 @@ func post(s settings, token string, t *timetable) seen {
 	defer func() { _ = connection.Close() }()
 	answers := bufio.NewReader(connection)
 	// A gzip body is two members: the head with the run key is packed each time, the rest once.
-	rest := pack(body[s.key+16:])
+	var rest []byte
+	if s.gzip {
+		rest = pack(body[s.key+16:])
+	}
 	for {
 		upload, asked, ok := t.next()
 		if !ok {

@@ -45,7 +45,7 @@ func (s *safeBuffer) String() string {
 // attacked is a house whose log is kept.
 func attacked(t *testing.T, more string) (*house, *safeBuffer) {
 	t.Helper()
-	h := openHouse(t, "read_header_timeout: 100ms\nread_timeout: 200ms\nmax_header_bytes: 16KB\n"+more, "max_body: 16MB\nmax_decoded: 24MB\nmax_wrong_tokens: 5\n")
+	h := openHouse(t, "read_header_timeout: 1s\nread_timeout: 2s\nmax_header_bytes: 16KB\n"+more, "max_body: 16MB\nmax_decoded: 24MB\nmax_wrong_tokens: 5\n")
 	said := &safeBuffer{}
 	h.input.door.log = service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(said, nil)))
 	return h, said

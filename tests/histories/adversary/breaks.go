@@ -17,10 +17,11 @@ type Break struct {
 	mended  int64 // when it was mended without a commit, 0: never
 }
 
-// addBreaks adds fourteen regressions.
+// addBreaks adds regressions, usually fourteen.
 func (s *Suite) addBreaks() {
 	kinds := []string{"short", "short", "long", "long", "long", "reland", "reland", "variant", "variant", "disguised", "disguised", "rework", "settled", "settled"}
-	for _, kind := range kinds {
+	for n := range s.habits.breaks {
+		kind := kinds[n%len(kinds)]
 		b := &Break{Kind: kind, Variant: -1, From: 3 + s.rng.IntN(len(s.commits)-40), Runs: map[*Test]map[int]int64{}}
 		b.message = []string{"TypeError: cannot read properties of undefined", "500 Internal Server Error", "the schema has no column total"}[s.rng.IntN(3)]
 		size, length := 1+s.rng.IntN(3), 1+s.rng.IntN(2)
@@ -37,7 +38,7 @@ func (s *Suite) addBreaks() {
 		case "settled":
 			length, b.mended = 1, s.commits[b.From].at+int64(s.between(4, 45)*float64(minute))
 		}
-		b.To = b.From + length
+		b.To = b.From + max(1, int(float64(length)*s.habits.length))
 		first := s.rng.IntN(len(s.Tests))
 		for i := range size {
 			b.Tests = append(b.Tests, s.Tests[(first+i)%len(s.Tests)])

@@ -80,7 +80,7 @@ var kinds = []string{
 	"group", "often", "plain", "plain",
 }
 
-// addFlakes makes ten tests of the suite flaky.
+// addFlakes makes tests of the suite flaky, usually ten.
 func (s *Suite) addFlakes() {
 	picked := s.rng.Perm(s.shape.tests)
 	for range 9 { // rainy days, shared by what bursts
@@ -88,7 +88,7 @@ func (s *Suite) addFlakes() {
 		s.wet = append(s.wet, span{from, from + int64(s.between(4, 40)*float64(hour))})
 	}
 	first := s.rng.IntN(len(kinds))
-	for n := range 10 {
+	for n := range s.habits.flakes {
 		t := s.Tests[picked[n]]
 		kind := kinds[(first+n*5)%len(kinds)]
 		if kind == "shared" {
@@ -133,6 +133,7 @@ func (s *Suite) makeFlaky(t *Test, kind string) {
 	case "group":
 		t.group, t.rate = 1+t.id%2, s.between(.02, .06)
 	}
+	t.rate = min(t.rate*s.habits.rate, .9)
 }
 
 // flakes says whether a test fails by itself now.

@@ -14,6 +14,7 @@ type build struct {
 	base   int // the newest commit of the default branch in it
 	at     int64
 	own    map[*Test]bool // what the work itself breaks
+	only   int            // in this variant only, -1: in all
 	number int
 }
 
@@ -77,7 +78,7 @@ func (s *Suite) play() {
 func (s *Suite) newBuild(kind, branch, sha string, base int, at int64) *build {
 	s.runs++
 	return &build{
-		kind: kind, key: fmt.Sprintf("%s/%d", s.Name, s.runs), branch: branch, sha: sha, base: base, at: at, number: s.runs,
+		kind: kind, key: fmt.Sprintf("%s/%d", s.Name, s.runs), branch: branch, sha: sha, base: base, at: at, number: s.runs, only: -1,
 	}
 }
 
@@ -106,6 +107,10 @@ func (s *Suite) workBuilds(base int) (builds []*build) {
 	branch := fmt.Sprintf("team/change-%d", s.branches)
 	at := s.commits[base].at + int64(s.rng.Float64()*float64(3*hour))
 	var own map[*Test]bool
+	only := -1
+	if s.habits.split > 0 && s.chance(s.habits.split) {
+		only = s.rng.IntN(max(1, len(s.shape.variants)))
+	}
 	for push := range 1 + s.rng.IntN(3) {
 		switch {
 		case push == 0 && s.chance(.3):
@@ -114,7 +119,7 @@ func (s *Suite) workBuilds(base int) (builds []*build) {
 			own = nil // mended by this push
 		}
 		b := s.newBuild("work", branch, s.sha(), base, at)
-		b.own = own
+		b.own, b.only = own, only
 		builds = append(builds, b)
 		if s.chance(.08) { // the same commit, merged with a newer base
 			moved := *b
@@ -126,7 +131,7 @@ func (s *Suite) workBuilds(base int) (builds []*build) {
 			}
 			builds = append(builds, &moved)
 		}
-		at += int64(s.between(.2, 9) * float64(hour))
+		at += int64(s.between(.2, 9) * s.habits.quick * float64(hour))
 	}
 	return builds
 }
@@ -289,7 +294,7 @@ func (s *Suite) fails(t *Test, j *job, at int64) (message, why string) {
 	if st := s.struck(t, j, at); st != nil {
 		return st.message(s, t), "storm " + st.Kind
 	}
-	if j.own[t] {
+	if j.own[t] && (j.only < 0 || j.only == j.variant) {
 		return "the change does not do what it says", "work"
 	}
 	if b := s.broken(t, j); b != nil {

@@ -15,13 +15,14 @@ type Storm struct {
 	outlive float64
 }
 
-// addStorms adds nineteen storms.
+// addStorms adds storms, usually nineteen.
 func (s *Suite) addStorms() {
 	kinds := []string{
 		"host", "host", "host", "pair", "pair", "pair", "retry", "retry", "certificate", "certificate", "outage", "outage", "outage",
 		"network", "network", "disguise", "disguise", "disguise", "big",
 	}
-	for _, kind := range kinds {
+	for n := range s.habits.storms {
+		kind := kinds[n*s.stride()%len(kinds)]
 		from := s.moment()
 		st := &Storm{Kind: kind, share: 1, outlive: s.rng.Float64() * .6, words: s.rng.IntN(2)}
 		length := 0.0 // minutes
@@ -43,9 +44,18 @@ func (s *Suite) addStorms() {
 		case "big":
 			length, st.share, st.words = s.between(5, 35), s.between(.5, .95), s.rng.IntN(4)
 		}
-		st.span = span{from, from + int64(length*float64(minute))}
+		st.span = span{from, from + int64(length*s.habits.length*float64(minute))}
 		s.Storms = append(s.Storms, st)
 	}
+}
+
+// stride takes the kinds of storms in order where there are as many as usual,
+// and mixed where there are fewer or more.
+func (s *Suite) stride() int {
+	if s.habits.storms == usual.storms {
+		return 1
+	}
+	return 7
 }
 
 func (s *Suite) some(n int) map[*Test]bool {

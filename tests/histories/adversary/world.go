@@ -44,6 +44,7 @@ type Suite struct {
 	Storms []*Storm
 
 	shape    shape
+	habits   habits
 	rng      *rand.Rand
 	hosts    []string
 	commits  []commit // of the default branch
@@ -82,17 +83,20 @@ var shapes = []shape{
 	{name: "legacy", body: "bare", branch: "develop", retry: "job", button: .2, tests: 130, shards: 2, hosts: 5, perDay: 10, work: 1.2},
 }
 
-// Options leave things out of a world.
-type Options struct{ NoFlakes, NoBreaks, NoStorms bool }
+// Options leave things out of a world, or let its suites differ more than they do.
+type Options struct{ NoFlakes, NoBreaks, NoStorms, Varied bool }
 
 // New makes the world of a seed.
 func New(seed uint64, options Options) *World {
 	w := &World{}
 	for i, sh := range shapes {
 		s := &Suite{
-			Name: sh.name, shape: sh, rng: rand.New(rand.NewPCG(seed, uint64(1000+i))), results: map[sighting]*result{},
+			Name: sh.name, shape: sh, habits: usual, rng: rand.New(rand.NewPCG(seed, uint64(1000+i))), results: map[sighting]*result{},
 		}
-		for h := range sh.hosts {
+		if options.Varied {
+			s.vary(rand.New(rand.NewPCG(seed, uint64(3000+i))))
+		}
+		for h := range s.shape.hosts {
 			s.hosts = append(s.hosts, sh.name+"-agent-"+string(rune('a'+h)))
 		}
 		s.addTests()

@@ -49,8 +49,9 @@ func textOf(key field, e *testengine.Execution) *string {
 		return &e.Location
 	case fieldFile:
 		return &e.File
+	default:
+		return nil
 	}
-	return nil
 }
 
 // field reads one member. The collectors' id is passed over: it names nothing

@@ -52,11 +52,12 @@ alive() {
 	case $(ps -o stat= -p "$(cat "$dir/pid")" 2>/dev/null) in "" | Z*) return 1 ;; esac
 }
 
+# WRITE_DELAY=0: what was registered survives a kill -9 half a second later.
 launch() {
 	! alive || die "it is running"
 	"$java" "-Xmx${REGISTRY_HEAP:-256m}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData "-Djava.io.tmpdir=$dir" \
 		-Dquarkus.http.host=127.0.0.1 "-Dquarkus.http.port=$(cat "$dir/port")" -Dquarkus.log.level=WARN \
-		"-Dapicurio.datasource.url=jdbc:h2:file:$dir/data" -jar "$home/app/quarkus-run.jar" >>"$dir/log" 2>&1 </dev/null &
+		"-Dapicurio.datasource.url=jdbc:h2:file:$dir/data;WRITE_DELAY=0" -jar "$home/app/quarkus-run.jar" >>"$dir/log" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
 }
 

@@ -51,7 +51,8 @@ func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) erro
 		return err
 	}
 	s.mu.Lock()
-	there, stands := l.clean && l.next == c, landing{asked: c, at: c, committed: c, time: l.timeNext, epoch: l.epoch}
+	// A range that somebody has announced meanwhile does not move c, so only what is committed tells.
+	there, stands := l.clean && l.next == c && s.options.Ranges.Rows == 0, landing{asked: c, at: c, committed: c, time: l.timeNext, epoch: l.epoch}
 	s.mu.Unlock()
 	if there {
 		return s.arrive(l, load, stands)

@@ -48,9 +48,13 @@ type member struct {
 func (m member) assigned(_ context.Context, client *kgo.Client, partitions map[string][]int32) {
 	client.PauseFetchPartitions(partitions)
 	s := m.source
+	id, _ := client.GroupMetadata()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m.session == s.session {
+		if s.member == "" {
+			s.member = id
+		}
 		s.client, s.moved = client, true
 	}
 }

@@ -22,6 +22,9 @@ func (s *Source) runPlain(ctx context.Context) error {
 	defer func() { s.drain(context.WithoutCancel(ctx), client, s.mine()) }()
 	committed := time.Now()
 	for ctx.Err() == nil {
+		if err := s.breakage(); err != nil {
+			return err
+		}
 		s.seek(client)
 		if _, err := s.poll(ctx, client, min(idlePoll, s.options.CommitInterval)); err != nil {
 			return err
@@ -44,7 +47,7 @@ func (s *Source) join() (*kgo.Client, error) {
 		return nil, fmt.Errorf("joining group %s: %w", s.options.Group, err)
 	}
 	s.mu.Lock()
-	s.client, s.broken = client, nil
+	s.client, s.broken, s.member = client, nil, ""
 	s.mu.Unlock()
 	return client, nil
 }
@@ -174,7 +177,14 @@ func (s *Source) anyBusy(partitions map[string][]int32) bool {
 
 // commitDone commits what is done of these partitions, and nothing that is not ahead of c.
 func (s *Source) commitDone(ctx context.Context, client *kgo.Client, partitions map[string][]int32) error {
+	s.committing <- struct{}{}
+	defer func() { <-s.committing }()
 	to, notes := make(offsets), make(map[string]map[int32]string)
+	as, err := s.membership(client)
+	if err != nil {
+		s.abandon(err)
+		return err
+	}
 	s.mu.Lock()
 	for topic, numbers := range partitions {
 		for _, partition := range numbers {
@@ -193,7 +203,7 @@ func (s *Source) commitDone(ctx context.Context, client *kgo.Client, partitions 
 	if len(to) == 0 {
 		return nil
 	}
-	if err := commitOffsets(ctx, client, to, notes); err != nil {
+	if err := commitOffsets(ctx, client, as, to, notes); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -208,9 +218,39 @@ func (s *Source) commitDone(ctx context.Context, client *kgo.Client, partitions 
 	return nil
 }
 
-// commitOffsets commits synchronously, fenced by the group's generation.
-func commitOffsets(ctx context.Context, client *kgo.Client, to offsets, notes map[string]map[int32]string) (err error) {
+// membership is in what place of the group a client stands.
+type membership struct {
+	member     string
+	generation int32
+}
+
+// errReplaced says that the group has taken the member out and in again. The
+// client keeps what it was given before if it is given it again, without a word,
+// but somebody else may have had it in between.
+var errReplaced = errors.New("the group had this member out and took it in again as another")
+
+// errRejoined says that the client has joined its group again while a commit
+// waited. It would have gone out in the new generation, which may have given the
+// lanes to somebody else meanwhile, so the brokers would not have fenced it.
+var errRejoined = errors.New("the group was joined again before the commit")
+
+func (s *Source) membership(client *kgo.Client) (m membership, err error) {
+	m.member, m.generation = client.GroupMetadata()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.member != "" && m.member != s.member {
+		return m, errReplaced
+	}
+	return m, nil
+}
+
+// commitOffsets commits synchronously, fenced by the group's generation: that in
+// which whoever commits has last seen that the lanes are its own.
+func commitOffsets(ctx context.Context, client *kgo.Client, as membership, to offsets, notes map[string]map[int32]string) (err error) {
 	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
+		if r.MemberID != as.member || r.Generation != as.generation {
+			return errRejoined
+		}
 		for i := range r.Topics {
 			for j := range r.Topics[i].Partitions {
 				note := notes[r.Topics[i].Topic][r.Topics[i].Partitions[j].Partition]

@@ -165,14 +165,24 @@ func (s *Source) rows(r *kgo.Record) int64 {
 // commitIntent says durably, and fenced by the group's generation, that [c, end)
 // is about to be handed out as one range.
 func (s *Source) commitIntent(ctx context.Context, client *kgo.Client, l *lane, load int, end int64) error {
+	s.committing <- struct{}{}
+	defer func() { <-s.committing }()
 	s.mu.Lock()
 	at, note := kgo.EpochOffset{Epoch: l.epoch, Offset: l.next}, s.note(l)
 	s.mu.Unlock()
 	note.Intent = end
-	if !s.current(l, load) {
-		return errSuperseded
+	notes := map[string]map[int32]string{l.Topic: {l.Partition: note.encode()}}
+	err := errRejoined
+	for errors.Is(err, errRejoined) {
+		var as membership
+		if as, err = s.membership(client); err != nil {
+			break
+		}
+		if !s.current(l, load) {
+			return errSuperseded
+		}
+		err = commitOffsets(ctx, client, as, offsets{l.Topic: {l.Partition: at}}, notes)
 	}
-	err := commitOffsets(ctx, client, offsets{l.Topic: {l.Partition: at}}, map[string]map[int32]string{l.Topic: {l.Partition: note.encode()}})
 	if err != nil {
 		return fmt.Errorf("committing the intent of a range: %w", err)
 	}

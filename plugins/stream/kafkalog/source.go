@@ -41,7 +41,12 @@ type Source struct {
 	record   int64 // average bytes of a record
 	refused  error
 	broken   error  // why the session has to begin again
+	member   string // as whom the session was first given partitions
 	stood    string // where the lanes of the last session stood; its own goroutine's
+
+	// committing makes commits without a transaction one after the other: one that
+	// was put together before an intent would take it back if it came after.
+	committing chan struct{}
 
 	wake    chan struct{}   // the outbox has something, or Read has to end
 	changed chan struct{}   // a batch came back, or room was made
@@ -62,7 +67,7 @@ type topic struct {
 // error that is ErrRefused is for ever; others are the brokers': try again.
 func Open(ctx context.Context, options Options) (*Source, error) {
 	s := &Source{
-		options: options.withDefaults(), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		options: options.withDefaults(), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), committing: make(chan struct{}, 1),
 		lanes: make(map[string]map[int32]*lane), record: 1 << 10, partition: keyPartition(),
 	}
 	side, err := newClient(options.Client, kgo.RecordPartitioner(Placed()))

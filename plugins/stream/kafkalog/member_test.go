@@ -14,7 +14,7 @@ func standing(t *testing.T, k *kafka, at ...int64) *Source {
 	t.Helper()
 	s := &Source{
 		options: Options{Logger: logger{t}}.withDefaults(), lanes: map[string]map[int32]*lane{"in": {}}, record: 1,
-		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), client: k.client, running: t.Context(), session: 1,
+		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), committing: make(chan struct{}, 1), client: k.client, running: t.Context(), session: 1,
 	}
 	for partition, next := range at {
 		l := newLane(Lane{Topic: "in", Partition: int32(partition), Number: partition})
@@ -122,6 +122,18 @@ func TestATransactionOfAnotherMemberHoldsOnlyItsPartitions(t *testing.T) {
 	s = standing(t, k, 0)
 	_, err = s.rewindLanes(k.client, committed, offsets{"in": {0: {}}})
 	require.NoError(t, err)
+}
+
+func TestWhoWasTakenInAgainAsAnotherCommitsNothing(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	s := standing(t, k, 0)
+	l := s.ordered[0]
+	l.next, l.committed, s.member = 5, 0, "the member that was given the lane"
+	require.ErrorIs(t, s.commitDone(t.Context(), k.client, s.mine()), errReplaced)
+	require.ErrorIs(t, s.breakage(), errReplaced, "the session begins again")
+	require.ErrorIs(t, s.commitIntent(t.Context(), k.client, l, l.load, 9), errReplaced)
+	require.Zero(t, l.committed)
 }
 
 func TestMarkersAreNothingToState(t *testing.T) {

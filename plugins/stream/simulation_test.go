@@ -22,7 +22,8 @@ const simWatch = 2 * time.Minute
 
 // TestSimulation runs the real input, output, transaction and state, several of
 // each, in virtual time against simulated brokers, disks and networks that fail
-// by a seed. TESTENGINE_SEEDS says how many seeds, TESTENGINE_SEED which one alone.
+// by a seed. TESTENGINE_SEEDS says how many seeds, TESTENGINE_FIRST_SEED from where
+// on, TESTENGINE_SEED which one alone.
 // The same is done to those that work without transactions: ranges for a store,
 // and at-least-once copies.
 //
@@ -38,17 +39,11 @@ func TestSimulationWithoutTransactions(t *testing.T) { simulateSeeds(t, simCopie
 
 func simulateSeeds(t *testing.T, kind simKind) {
 	t.Helper()
-	first, count := uint64(1), uint64(200)
-	if text := os.Getenv("TESTENGINE_SEEDS"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, "TESTENGINE_SEEDS")
-		count = n
-	}
-	verbose := false
-	if text := os.Getenv("TESTENGINE_SEED"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, "TESTENGINE_SEED")
-		first, count, verbose = n, 1, true
+	first, count := simNumber(t, "TESTENGINE_FIRST_SEED", 1), simNumber(t, "TESTENGINE_SEEDS", 200)
+	alone := simNumber(t, "TESTENGINE_SEED", 0)
+	verbose := alone > 0
+	if verbose {
+		first, count = alone, 1
 	}
 	shards := uint64(runtime.GOMAXPROCS(0))
 	for shard := range min(shards, count) {
@@ -61,6 +56,17 @@ func simulateSeeds(t *testing.T, kind simKind) {
 			}
 		})
 	}
+}
+
+func simNumber(t *testing.T, variable string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err, variable)
+	return n
 }
 
 // simulate is one seed. Whatever is wrong is one line that says how to see it again.

@@ -49,6 +49,9 @@ type Batch struct {
 	// Range is what the batch is the whole of, or nil.
 	Range *Range
 
+	// taken is what the lane's queue had for the batch: Entries and the markers
+	// between and behind them.
+	taken []Entry
 	// next is behind the last record, epoch and time are its leader epoch and T.
 	next, time int64
 	epoch      int32

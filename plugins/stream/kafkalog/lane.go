@@ -3,7 +3,6 @@ package kafkalog
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +101,7 @@ func (l *lane) take(records int, bytes int64) *Batch {
 	if n == 0 {
 		return nil
 	}
-	l.queue = l.queue[n:]
+	batch.taken, l.queue = l.queue[:n:n], l.queue[n:]
 	if len(l.queue) == 0 {
 		l.queue = nil // What it pointed to may go.
 	}
@@ -119,9 +118,10 @@ func (l *lane) take(records int, bytes int64) *Batch {
 	return batch
 }
 
-// giveBack puts a batch that nobody has read in front of the queue again.
+// giveBack puts a batch in front of the queue again, with its markers: without
+// them the lane would stand before a marker at the log's end for ever.
 func (l *lane) giveBack(b *Batch) {
-	l.queue = append(slices.Clip(b.Entries), l.queue...)
+	l.queue = append(b.taken, l.queue...) // It has no room behind it, so this copies.
 	l.given -= len(b.Entries)
 }
 

@@ -262,8 +262,14 @@ func (s *Source) accept(topic string, partition int32, records []*kgo.Record) er
 	return nil
 }
 
-// sizeOf is what a record counts in the byte budgets.
-func sizeOf(r *kgo.Record) int64 { return int64(len(r.Key) + len(r.Value)) }
+// sizeOf is what a record counts in the byte budgets. Markers count nothing: one
+// that comes alone moves its lane and is in no batch that could give its bytes back.
+func sizeOf(r *kgo.Record) int64 {
+	if r.Attrs.IsControl() {
+		return 0
+	}
+	return int64(len(r.Key) + len(r.Value))
+}
 
 // dispatch puts the lane's next batch into the outbox, if it may have one. mu is held.
 func (s *Source) dispatch(l *lane) {

@@ -144,7 +144,7 @@ func kafkaStatefulLimitFields() []*service.ConfigField {
 		service.NewDurationField(ksCommitInterval).
 			Description("How often offsets are committed without a transaction.").Default("1s").Advanced(),
 		service.NewDurationField(ksDrain).
-			Description("How long the input waits for batches on their way when partitions go or the process stops. Less than `rebalance_timeout`.").Default("5s").Advanced(),
+			Description("How long the input waits for batches on their way when partitions go or the process stops. Brokers that do not answer hold it as long again, and for the `transaction_timeout` of a transaction. Less than `rebalance_timeout`.").Default("5s").Advanced(),
 		service.NewDurationField(ksTickInterval).
 			Description("How often a partition that waits at its end may get a tick.").Default("1s").Advanced(),
 	}

@@ -177,8 +177,11 @@ func (s *Source) anyBusy(partitions map[string][]int32) bool {
 
 // commitDone commits what is done of these partitions, and nothing that is not ahead of c.
 func (s *Source) commitDone(ctx context.Context, client *kgo.Client, partitions map[string][]int32) error {
-	s.committing <- struct{}{}
-	defer func() { <-s.committing }()
+	done, err := s.lineUp(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	to, notes := make(offsets), make(map[string]map[int32]string)
 	as, err := s.membership(client)
 	if err != nil {
@@ -216,6 +219,18 @@ func (s *Source) commitDone(ctx context.Context, client *kgo.Client, partitions 
 		}
 	}
 	return nil
+}
+
+// lineUp waits until no other commit without a transaction is on its way. Whoever
+// waits must not have put his together yet: one that was put together before an
+// intent would take it back if it came after.
+func (s *Source) lineUp(ctx context.Context) (done func(), err error) {
+	select {
+	case s.committing <- struct{}{}:
+		return func() { <-s.committing }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for the commit before: %w", ctx.Err())
+	}
 }
 
 // membership is in what place of the group a client stands.

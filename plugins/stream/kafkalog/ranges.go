@@ -165,14 +165,17 @@ func (s *Source) rows(r *kgo.Record) int64 {
 // commitIntent says durably, and fenced by the group's generation, that [c, end)
 // is about to be handed out as one range.
 func (s *Source) commitIntent(ctx context.Context, client *kgo.Client, l *lane, load int, end int64) error {
-	s.committing <- struct{}{}
-	defer func() { <-s.committing }()
+	done, err := s.lineUp(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	s.mu.Lock()
 	at, note := kgo.EpochOffset{Epoch: l.epoch, Offset: l.next}, s.note(l)
 	s.mu.Unlock()
 	note.Intent = end
 	notes := map[string]map[int32]string{l.Topic: {l.Partition: note.encode()}}
-	err := errRejoined
+	err = errRejoined
 	for errors.Is(err, errRejoined) {
 		var as membership
 		if as, err = s.membership(client); err != nil {

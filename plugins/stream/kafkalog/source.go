@@ -44,9 +44,7 @@ type Source struct {
 	member   string // as whom the session was first given partitions
 	stood    string // where the lanes of the last session stood; its own goroutine's
 
-	// committing makes commits without a transaction one after the other: one that
-	// was put together before an intent would take it back if it came after.
-	committing chan struct{}
+	committing chan struct{} // holds a token while a commit without a transaction is on its way
 
 	wake    chan struct{}   // the outbox has something, or Read has to end
 	changed chan struct{}   // a batch came back, or room was made

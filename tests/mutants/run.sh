@@ -9,6 +9,14 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
 survived=0 killed=0 unfit=0
+
+# red says whether the test itself failed. A panic in a goroutine of it, or its
+# deadline, names no test: then it must be the one that had begun.
+red() {
+	grep -q "^--- FAIL: $name " "$copy/out" ||
+		grep -q "^panic: " "$copy/out" && grep -q "^=== RUN   $name\$" "$copy/out"
+}
+
 while IFS=$'\t' read -r guard file replace package name; do
 	cp "$file" "$copy/$file"
 	perl -0pi -e "$replace" "$copy/$file"
@@ -21,12 +29,21 @@ while IFS=$'\t' read -r guard file replace package name; do
 		echo "UNFIT     $guard: does not build without it"
 		cat "$copy/out"
 		unfit=$((unfit + 1))
-	elif (cd "$copy" && timeout 300 go test -count=1 -run "^$name" $package) >"$copy/out" 2>&1; then
-		echo "SURVIVED  $guard: $name is green without it"
-		survived=$((survived + 1))
-	else
-		echo "caught    $guard: $(grep -m1 -oE -- '--- FAIL: [^ ]+' "$copy/out" | cut -d' ' -f3 || echo "$name")"
+	elif (cd "$copy" && go test -count=1 -timeout 5m -v -run "^$name\$" $package) >"$copy/out" 2>&1; then
+		if grep -q "^--- PASS: $name " "$copy/out"; then
+			echo "SURVIVED  $guard: $name is green without it"
+			survived=$((survived + 1))
+		else
+			echo "UNFIT     $guard: there is no test $name in $package"
+			unfit=$((unfit + 1))
+		fi
+	elif red; then
+		echo "caught    $guard: $name"
 		killed=$((killed + 1))
+	else
+		echo "UNFIT     $guard: something else than $name fails without it"
+		tail -n 20 "$copy/out"
+		unfit=$((unfit + 1))
 	fi
 	cp "$file" "$copy/$file"
 done < <(sed -n "${1:-1},${2:-${1:-\$}}p" tests/mutants/guards.tsv)

@@ -6,18 +6,19 @@ import (
 )
 
 // AppendTraces writes an ExportTraceServiceResponse, in protobuf or in JSON: with
-// a partial success when spans were rejected, which a client must not send again.
+// a partial success when spans were rejected, which a client must not send again,
+// or when there is something to say (why) of spans that were taken.
 func AppendTraces(b []byte, asJSON bool, rejected int, why string) []byte {
-	switch {
-	case rejected == 0 && asJSON:
-		return append(b, "{}\n"...)
-	case rejected == 0:
-		return b
-	case asJSON:
+	switch said := rejected > 0 || why != ""; {
+	case said && asJSON:
 		b = append(b, `{"partialSuccess":{"rejectedSpans":"`...)
 		b = strconv.AppendInt(b, int64(rejected), 10)
 		b = appendField(append(b, '"', ','), "errorMessage", why)
 		return append(b, '}', '}', '\n')
+	case asJSON:
+		return append(b, "{}\n"...)
+	case !said:
+		return b
 	}
 	partial := binary.AppendUvarint([]byte{1 << 3}, uint64(rejected))
 	return appendBytes(b, 1, string(appendBytes(partial, 2, why)))

@@ -13,6 +13,8 @@ func TestTracesAreAnsweredInTheirEncoding(t *testing.T) {
 	require.JSONEq(t, `{"partialSuccess":{"rejectedSpans":"300","errorMessage":"no \"test.execution\""}}`,
 		string(AppendTraces(nil, true, 300, `no "test.execution"`)))
 
+	require.JSONEq(t, `{"partialSuccess":{"rejectedSpans":"0","errorMessage":"lone"}}`, string(AppendTraces(nil, true, 0, "lone")), "a word about spans that were taken")
+
 	outer, kind, n := protowire.ConsumeTag(AppendTraces(nil, false, 300, "why"))
 	require.Equal(t, []any{protowire.Number(1), protowire.BytesType}, []any{outer, kind})
 	partial, _ := protowire.ConsumeBytes(AppendTraces(nil, false, 300, "why")[n:])

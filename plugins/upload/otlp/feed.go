@@ -10,14 +10,17 @@ import (
 
 // Attributes of spans and resources, the more particular name first.
 var (
-	nameKeys     = []string{"buildkite.test.name", "test.case.name"}
+	caseName     = "test.case.name"
+	nameKeys     = []string{"buildkite.test.name", caseName}
 	scopeKeys    = []string{"buildkite.test.scope", "test.suite.name"}
 	fileKeys     = []string{"code.file.path", "code.filepath"}
 	lineKeys     = []string{"code.line.number", "code.lineno"}
 	runKeys      = []string{"buildkite.run_key", "cicd.pipeline.run.id"}
+	processKey   = "service.instance.id"
 	execLocation = "buildkite.test.location"
 	execExternal = "buildkite.test.execution.external_id"
 	execStatus   = "test.case.result.status"
+	refKeys      = []string{"vcs.ref.head.name", "vcs.repository.ref.name"}
 	refType      = "vcs.ref.type"
 	tagPrefix    = "buildkite.tag."
 )
@@ -28,6 +31,7 @@ var envKeys = []struct{ attribute, key string }{
 	{"buildkite.run_url", "url"},
 	{"cicd.pipeline.run.url.full", "url"},
 	{"vcs.ref.head.revision", "commit_sha"},
+	{"vcs.repository.ref.revision", "commit_sha"},
 	{"buildkite.build_number", "number"},
 	{"buildkite.job_id", "job_id"},
 	{"buildkite.step_id", "step_id"},
@@ -82,23 +86,27 @@ type feeder struct {
 }
 
 func (f *feeder) feed() assemble.Result {
-	verdicts, roots := f.judge()
-	f.adopt(verdicts, roots)
+	f.judge()
 	index := 0
 	var rejects []int // places of spans, with their indices in turn
-	for i, v := range verdicts {
-		switch v {
+	for i := range f.spans {
+		switch f.spans[i].verdict {
 		case execution:
 			f.execution(i, index)
-		case stranger, nameless:
+		case nameless, stranger, foreign:
 			rejects = append(rejects, i, index)
-		case child:
+		case open, child, frame, lone:
 			continue
 		}
 		index++
 	}
 	for i := 0; i < len(rejects); i += 2 {
-		f.reject(rejects[i], rejects[i+1], verdicts[rejects[i]])
+		f.reject(rejects[i], rejects[i+1])
+	}
+	for i := range f.spans {
+		if f.spans[i].verdict == lone {
+			f.account(&f.spans[i]).Remark(-1, "history", lone.why(), f.spans[i].name)
+		}
 	}
 	if len(f.order) == 0 {
 		f.builder(group{runKey: f.header}, nil)
@@ -110,34 +118,29 @@ func (f *feeder) feed() assemble.Result {
 	return assemble.Merge(results)
 }
 
-// adopt gives executions the spans below them, the last one first.
-func (f *feeder) adopt(verdicts []verdict, roots map[string]int) {
-	for i, v := range verdicts {
-		if v == child {
-			root := &f.spans[roots[f.spans[i].trace]]
-			f.spans[i].next = root.next
-			root.next = int32(i + 1)
-		}
-	}
-}
-
-// reject counts a span that is no execution, in the account of the first upload.
-func (f *feeder) reject(i, index int, v verdict) {
+// reject counts a span that is no execution.
+func (f *feeder) reject(i, index int) {
 	s := &f.spans[i]
-	if len(f.order) == 0 {
-		f.builder(group{resource: s.resource, runKey: f.runKey(s, f.header)}, s)
+	field := "span"
+	if s.verdict == nameless {
+		field = "name"
 	}
-	builder := f.order[0]
+	builder := f.account(s)
 	builder.At(index)
 	builder.Begin(0)
-	if v == nameless {
-		builder.Reject("name", noName, s.name)
-	} else {
-		builder.Reject("span", noExecution, s.name)
-	}
+	builder.Reject(field, s.verdict.why(), s.name)
 }
 
-// runKey is the span's own, the header's, or that of the pipeline's run.
+// account is where spans without an upload are told of: the first upload.
+func (f *feeder) account(s *span) *assemble.Builder {
+	if len(f.order) == 0 {
+		return f.builder(group{resource: s.resource, runKey: f.runKey(s, f.header)}, s)
+	}
+	return f.order[0]
+}
+
+// runKey is the span's own, the header's, or that of the pipeline's run. Without
+// any, the requests of a process are a run: its exporter sends many.
 func (r *request) runKey(s *span, header string) string {
 	if own := r.value(s.attributes, runKeys[0]); own != "" {
 		return own
@@ -148,7 +151,11 @@ func (r *request) runKey(s *span, header string) string {
 	if own := r.value(s.attributes, runKeys[1]); own != "" {
 		return own
 	}
-	return r.first(r.resources[s.resource].attributes, runKeys...)
+	shared := r.resources[s.resource].attributes
+	if own := r.first(shared, runKeys...); own != "" {
+		return own
+	}
+	return r.value(shared, processKey)
 }
 
 // builder is that of the group; a new one learns the facts of its first span.
@@ -167,7 +174,7 @@ func (f *feeder) builder(g group, s *span) *assemble.Builder {
 			for _, env := range envKeys {
 				b.Env(env.key, f.value(from, env.attribute))
 			}
-			if ref := f.value(from, "vcs.ref.head.name"); ref != "" {
+			if ref := f.first(from, refKeys...); ref != "" {
 				b.Env(refKey(f.value(from, refType)), ref)
 			}
 		}
@@ -176,9 +183,20 @@ func (f *feeder) builder(g group, s *span) *assemble.Builder {
 				b.UploadTag(tag.key, value)
 			}
 		}
+		f.eachTag(shared, b.UploadTag)
 	}
 	b.EnvKnown()
 	return b
+}
+
+// eachTag hands on the attributes that are tags.
+func (r *request) eachTag(at piece, take func(key, value string)) {
+	for i := at.from; i < at.to; i++ {
+		a := &r.attributes[i]
+		if key, found := strings.CutPrefix(a.key, tagPrefix); found && a.value != "" {
+			take(key, a.value)
+		}
+	}
 }
 
 // refKey is the key of run_env for a reference: a tag is no branch.
@@ -205,7 +223,7 @@ func (f *feeder) execution(i, index int) {
 	b := f.builder(group{s.resource, f.runKey(s, f.header)}, s)
 	b.At(index)
 	e := b.Begin((len(f.spans) - i) * usualSpan)
-	e.Name, e.Scope = f.first(s.attributes, nameKeys...), f.first(s.attributes, scopeKeys...)
+	e.Name, e.Scope = f.first(s.attributes, nameKeys...), f.scope(s)
 	e.File, e.Location = f.first(s.attributes, fileKeys...), f.value(s.attributes, execLocation)
 	if line := f.first(s.attributes, lineKeys...); e.Location == "" && e.File != "" && line != "" {
 		e.Location = f.texts.Join(e.File, ":", line)
@@ -218,16 +236,20 @@ func (f *feeder) execution(i, index int) {
 			e.Duration, e.HasDuration = float64(s.end-s.start)/perSecond, true
 		}
 	}
-	for at := s.attributes.from; at < s.attributes.to; at++ {
-		a := &f.attributes[at]
-		if key, found := strings.CutPrefix(a.key, tagPrefix); found && a.value != "" {
-			b.Tag(e, key, a.value)
-		}
-	}
+	f.eachTag(s.attributes, func(key, value string) { b.Tag(e, key, value) })
 	if f.limits.KeepDetails == assemble.KeepAll || f.limits.KeepDetails == assemble.KeepFailed && e.Result == testengine.ResultFailed {
 		e.History = f.history(s)
 	}
 	b.Accept()
+}
+
+// scope is the span's own or its resource's, never that of a span above it: that
+// may come in another request, and the test would be two.
+func (f *feeder) scope(s *span) string {
+	if own := f.first(s.attributes, scopeKeys...); own != "" {
+		return own
+	}
+	return f.first(f.resources[s.resource].attributes, scopeKeys...)
 }
 
 // result reads the status of the case, or that of the span where there is none.

@@ -25,15 +25,19 @@ func limits(keep assemble.KeepDetails) assemble.Limits {
 	return l
 }
 
-// span is OTLP/JSON of a span: name, trace, parent, and attributes as pairs.
+// jsonSpan is OTLP/JSON of a span: name, trace, parent, and attributes as pairs.
 func jsonSpan(name, trace, parent, more string, attributes ...string) string {
+	return spanWithID("00f067aa0ba902b7", name, trace, parent, more, attributes...)
+}
+
+func spanWithID(id, name, trace, parent, more string, attributes ...string) string {
 	var pairs []string
 	for i := 0; i < len(attributes); i += 2 {
 		pairs = append(pairs, fmt.Sprintf(`{"key":%q,"value":{"stringValue":%q}}`, attributes[i], attributes[i+1]))
 	}
-	return fmt.Sprintf(`{"traceId":%q,"spanId":"00f067aa0ba902b7","parentSpanId":%q,"name":%q,"kind":1,
+	return fmt.Sprintf(`{"traceId":%q,"spanId":%q,"parentSpanId":%q,"name":%q,"kind":1,
 		"startTimeUnixNano":"1795327681000000000","endTimeUnixNano":"1795327681250000000","attributes":[%s]%s}`,
-		trace, parent, name, strings.Join(pairs, ","), more)
+		trace, id, parent, name, strings.Join(pairs, ","), more)
 }
 
 func request1(resource string, spans ...string) string {
@@ -199,7 +203,7 @@ func TestExecutionsOfSeveralRunsHavePlacesOfTheirOwn(t *testing.T) {
 	require.Equal(t, []int{0, 2}, []int{result.Blocks[0].First, result.Blocks[1].First})
 	require.Equal(t, []int{1, 3, 2}, []int{result.Blocks[0].Executions[0].Index, result.Blocks[0].Executions[1].Index, result.Blocks[1].Executions[0].Index})
 	require.Equal(t, []string{"up_1", "up_1-2"}, []string{result.Blocks[0].Upload.ID, result.Blocks[1].Upload.ID})
-	require.Equal(t, testengine.Problem{Index: 0, Field: "span", Reason: noExecution, Snippet: "GET /"}, result.Report.Problems[0])
+	require.Equal(t, testengine.Problem{Index: 0, Field: "span", Reason: stranger.why(), Snippet: "GET /"}, result.Report.Problems[0])
 }
 
 func TestExecutionsCarryRealTimesFactsAndHistory(t *testing.T) {

@@ -1,6 +1,7 @@
-// Package otlp reads OTLP traces, protobuf and JSON: a span named test.execution
-// is an execution, the spans below it in the same request are its history, and
-// everything else is rejected span by span.
+// Package otlp reads OTLP traces, protobuf and JSON. A span that is a test is an
+// execution by its own attributes and its resource's, so that it does not matter
+// in which request the spans around it come; those below it in the same request
+// are its history, and what has nothing to do with tests is rejected span by span.
 package otlp
 
 import (
@@ -12,9 +13,6 @@ import (
 
 // Format is what an upload of traces calls itself.
 const Format = "otlp"
-
-// executionSpan is the name of the span that is an execution.
-const executionSpan = "test.execution"
 
 // request is what both encodings are read into. Texts alias the body.
 type request struct {
@@ -41,7 +39,8 @@ type span struct {
 	events            piece
 	failed            bool
 	message           string
-	// Of an execution's children: the next one, by place + 1.
+	verdict           verdict
+	// Of an execution its last child, of a child the one before, by place + 1.
 	next int32
 }
 
@@ -105,49 +104,6 @@ func (r *request) first(at piece, keys ...string) string {
 	return ""
 }
 
-const (
-	noExecution = "no test.execution: neither is the span one nor does one of its trace stand in this request"
-	noName      = "missing: neither buildkite.test.name nor test.case.name is set"
-)
-
-// verdict says what becomes of a span.
-type verdict uint8
-
-const (
-	execution verdict = iota
-	child
-	stranger
-	nameless
-)
-
-// judge says what becomes of each span, in their order. roots are the places of
-// the executions by trace.
-func (r *request) judge() (verdicts []verdict, roots map[string]int) {
-	verdicts = make([]verdict, len(r.spans))
-	roots = make(map[string]int)
-	for i := range r.spans {
-		s := &r.spans[i]
-		if s.name != executionSpan {
-			verdicts[i] = stranger
-			continue
-		}
-		if r.first(s.attributes, nameKeys...) == "" {
-			verdicts[i] = nameless
-		}
-		if _, known := roots[s.trace]; !known && s.trace != "" {
-			roots[s.trace] = i
-		}
-	}
-	for i := range r.spans {
-		if verdicts[i] == stranger {
-			if _, known := roots[r.spans[i].trace]; known {
-				verdicts[i] = child
-			}
-		}
-	}
-	return verdicts, roots
-}
-
 // Look is the door's look: the structure, the run's key, the executions, and how
 // many spans decoding will reject.
 func Look(encoding Encoding, body []byte, runKey string, maxDepth int) (decode.Seen, error) {
@@ -156,23 +112,27 @@ func Look(encoding Encoding, body []byte, runKey string, maxDepth int) (decode.S
 		return decode.Seen{}, err
 	}
 	seen := decode.Seen{RunKey: runKey}
-	verdicts, _ := r.judge()
-	for i, v := range verdicts {
-		switch v {
+	lost := false
+	r.judge()
+	for i := range r.spans {
+		s := &r.spans[i]
+		switch s.verdict {
 		case execution:
 			if seen.Executions == 0 {
 				// A copy: the door uses the memory of a body again.
-				seen.RunKey = strings.Clone(r.runKey(&r.spans[i], runKey))
+				seen.RunKey = strings.Clone(r.runKey(s, runKey))
 			}
 			seen.Executions++
-		case nameless:
+		case nameless, stranger, foreign:
 			seen.Rejected++
-			seen.Why = noName
-		case stranger:
-			seen.Rejected++
-			seen.Why = noExecution
-		case child:
+			seen.Why = s.verdict.why()
+		case lone:
+			lost = true
+		case child, frame, open:
 		}
+	}
+	if lost && seen.Rejected == 0 {
+		seen.Why = lone.why()
 	}
 	return seen, nil
 }

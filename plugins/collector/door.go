@@ -103,10 +103,7 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 		d.metrics.end(resultAccepted, size, d.now().Sub(started))
 		return
 	}
-	var refused *refusal
-	if !errors.As(err, &refused) {
-		refused = overloaded(err.Error(), d.config.retryAfter)
-	}
+	refused := d.refusal(err)
 	by.refuse(w, r, refused)
 	d.metrics.end(refused.result, 0, 0)
 	linger(w, r)
@@ -115,10 +112,7 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 // take does everything between the header and the answer.
 func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted, int, error) {
 	if r.Method != http.MethodPost {
-		return nil, 0, &refusal{
-			status: http.StatusMethodNotAllowed, result: resultMethod,
-			message: "uploads are sent with POST",
-		}
+		return nil, 0, notPosted("uploads")
 	}
 	who, err := d.authorize(r)
 	if err != nil {
@@ -173,11 +167,9 @@ func (d *door) work(ctx context.Context, who *tenant.Tenant, kind bodyKind, body
 
 // inspect does what takes a processor, in the tenant's turn.
 func (d *door) inspect(ctx context.Context, who *tenant.Tenant, kind bodyKind, body []byte) (summary, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.config.inFlightWait)
-	defer cancel()
-	done, err := d.inspector.turn(ctx, who)
+	done, err := d.turn(ctx, who)
 	if err != nil {
-		return summary{}, overloaded(errBusy.Error(), d.config.retryAfter)
+		return summary{}, err
 	}
 	defer done()
 	seen, err := d.inspector.inspect(kind, body, tighter(d.config.decodedBytes, who.Limits.DecodedBytes))
@@ -185,6 +177,16 @@ func (d *door) inspect(ctx context.Context, who *tenant.Tenant, kind bodyKind, b
 		seen.uploadID = message.UploadID(who.Org, who.Suite, body)
 	}
 	return seen, err
+}
+
+// turn waits for a processor, no longer than in_flight_wait.
+func (d *door) turn(ctx context.Context, who *tenant.Tenant) (done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.config.inFlightWait)
+	defer cancel()
+	if done, err = d.inspector.turn(ctx, who); err != nil {
+		return nil, overloaded(errBusy.Error(), d.config.retryAfter)
+	}
+	return done, nil
 }
 
 func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]byte, error) {

@@ -8,6 +8,7 @@
 //	testengine_upload_bytes_total          bytes of accepted bodies as sent
 //	testengine_uploads_in_flight           requests between their first byte and their answer
 //	testengine_upload_in_flight_bytes      bytes those requests hold
+//	testengine_otlp_rejected_total{signal} records of OTLP that are no traces: logs, metrics
 //	testengine_upload_latency_ns           from the header to the answer, accepted uploads only
 //	testengine_admission_limit             uploads that may be worked on at a time
 //	testengine_admission_in_flight, _waiting  uploads that are, and that wait to be

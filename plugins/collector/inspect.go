@@ -71,45 +71,60 @@ func (i *inspector) turn(ctx context.Context, who *tenant.Tenant) (done func(), 
 const keptBuffer = 16 << 20
 
 // inspect looks at a body as decoding will; its errors are refusals.
-func (i *inspector) inspect(kind bodyKind, body []byte, decodedLimit int64) (summary, error) {
-	if kind.encoding == unpack.None {
+func (i *inspector) inspect(kind bodyKind, body []byte, decodedLimit int64) (seen summary, err error) {
+	err = i.unpacked(kind.encoding, body, decodedLimit, func(plain []byte) error {
+		seen, err = i.look(kind, plain)
+		return err
+	})
+	return seen, err
+}
+
+// unpacked lets read see a body without its packing, for as long as it runs.
+func (i *inspector) unpacked(encoding unpack.Encoding, body []byte, decodedLimit int64, read func(plain []byte) error) error {
+	if encoding == unpack.None {
 		if int64(len(body)) > decodedLimit {
-			return summary{}, tooLarge("after decompression", decodedLimit)
+			return tooLarge("after decompression", decodedLimit)
 		}
-		return i.look(kind, body)
+		return read(body)
 	}
 	buffer, _ := i.buffer.Get().(*[]byte)
 	if buffer == nil {
 		buffer = new([]byte)
 	}
-	unpacked, err := unpack.Append(kind.encoding, (*buffer)[:0], body, int(decodedLimit))
+	plain, err := unpack.Append(encoding, (*buffer)[:0], body, int(decodedLimit))
 	defer func() {
-		if cap(unpacked) <= keptBuffer {
-			*buffer = unpacked[:0]
+		if cap(plain) <= keptBuffer {
+			*buffer = plain[:0]
 			i.buffer.Put(buffer)
 		}
 	}()
 	if errors.Is(err, unpack.ErrTooLarge) {
-		return summary{}, tooLarge("after decompression", decodedLimit)
+		return tooLarge("after decompression", decodedLimit)
 	}
 	if err != nil {
-		return summary{}, invalid(err.Error() + ": send all of it, compressed once")
+		return invalid(err.Error() + ": send all of it, compressed once")
 	}
-	return i.look(kind, unpacked)
+	return read(plain)
 }
 
 func (i *inspector) look(kind bodyKind, body []byte) (summary, error) {
 	seen, err := formats.Look(kind.contentType, body, i.maxDepth)
+	if err != nil {
+		return summary{}, misread(err)
+	}
+	return summary{runKey: seen.RunKey, executions: seen.Executions, rejected: seen.Rejected, why: seen.Why}, nil
+}
+
+// misread is the answer to a body that is not what it says it is.
+func misread(err error) *refusal {
 	var syntax *assemble.SyntaxError
 	switch {
-	case err == nil:
-		return summary{runKey: seen.RunKey, executions: seen.Executions, rejected: seen.Rejected, why: seen.Why}, nil
 	case errors.As(err, &syntax):
-		return summary{}, invalid(err.Error() + ": nothing of it was stored, correct it and send it again")
+		return invalid(err.Error() + ": nothing of it was stored, correct it and send it again")
 	case errors.Is(err, formats.ErrContentType):
-		return summary{}, unsupported(err.Error())
+		return unsupported(err.Error())
 	}
-	return summary{}, invalid(err.Error())
+	return invalid(err.Error())
 }
 
 // kindOf reads the two headers that say how a body is written.

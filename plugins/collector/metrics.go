@@ -11,6 +11,7 @@ import (
 type doorMetrics struct {
 	uploads       map[string]func(int64)
 	bytes         *service.MetricCounter
+	rejected      *service.MetricCounter
 	reloads       *service.MetricCounter
 	brokenFile    *service.MetricGauge
 	latency       *service.MetricTimer
@@ -27,6 +28,7 @@ func newDoorMetrics(m *service.Metrics) *doorMetrics {
 	d := &doorMetrics{
 		uploads:       make(map[string]func(int64), len(results)),
 		bytes:         m.NewCounter("testengine_upload_bytes_total"),
+		rejected:      m.NewCounter("testengine_otlp_rejected_total", "signal"),
 		reloads:       m.NewCounter("testengine_tenant_reloads_total", "result"),
 		brokenFile:    m.NewGauge("testengine_suites_file_broken"),
 		latency:       m.NewTimer("testengine_upload_latency_ns"),

@@ -43,6 +43,10 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.message }
 
+func notPosted(what string) *refusal {
+	return &refusal{status: http.StatusMethodNotAllowed, result: resultMethod, message: what + " are sent with POST"}
+}
+
 func unsupported(message string) *refusal {
 	return &refusal{status: http.StatusUnsupportedMediaType, result: resultUnsupported, message: message}
 }

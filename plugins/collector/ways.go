@@ -10,6 +10,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/admission/limiter"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/otlp"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
 
@@ -30,7 +31,7 @@ func (d *door) mountWays(listener *Listener, uploads string) error {
 	if above != "/" {
 		above += "/"
 	}
-	for pattern, handler := range map[string]http.Handler{
+	ways := map[string]http.Handler{
 		uploads:                                    d,
 		path.Clean(uploads) + "/uploads":           d,
 		path.Clean(uploads) + "/{$}":               d,
@@ -38,7 +39,10 @@ func (d *door) mountWays(listener *Listener, uploads string) error {
 		"GET " + path.Clean(uploads) + "/metadata": http.HandlerFunc(d.metadata),
 		"POST " + above + "test-ownerships":        http.HandlerFunc(d.owners),
 		above + "traces":                           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, tracesWay{}) }),
-	} {
+		above + otlp.Logs.Name:                     d.signal(otlp.Logs),
+		above + otlp.Metrics.Name:                  d.signal(otlp.Metrics),
+	}
+	for pattern, handler := range ways {
 		if err := listener.Handle(pattern, handler); err != nil {
 			return err
 		}
@@ -65,12 +69,15 @@ func (d *door) metadata(w http.ResponseWriter, r *http.Request) {
 }
 
 // say answers what went wrong.
-func (d *door) say(w http.ResponseWriter, err error) {
+func (d *door) say(w http.ResponseWriter, err error) { d.refusal(err).write(w) }
+
+// refusal is the answer to an error.
+func (d *door) refusal(err error) *refusal {
 	var refused *refusal
 	if !errors.As(err, &refused) {
 		refused = overloaded(err.Error(), d.config.retryAfter)
 	}
-	refused.write(w)
+	return refused
 }
 
 // uploadsWay is that of collectors and of forms.
@@ -123,7 +130,7 @@ func (t tracesWay) accept(w http.ResponseWriter, r *http.Request, accepted *answ
 		why = accepted.Errors[0] + " (see " + accepted.SuiteURL + "/uploads/" + accepted.UploadID + ")"
 	}
 	t.write(w, r, http.StatusOK, func(asJSON bool) []byte {
-		return answer.AppendTraces(nil, asJSON, accepted.Skipped, why)
+		return answer.AppendExported(nil, asJSON, answer.RejectedSpans, accepted.Skipped, why)
 	})
 }
 
@@ -133,13 +140,15 @@ func (t tracesWay) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 }
 
 func (tracesWay) write(w http.ResponseWriter, r *http.Request, status int, body func(asJSON bool) []byte) {
-	kept := formats.TracesType(r.Header.Get("Content-Type"), "")
-	if kept == "" || strings.HasPrefix(kept, "application/json") {
+	if kept := formats.TracesType(r.Header.Get("Content-Type"), ""); kept == "" || inJSON(kept) {
 		writeJSON(w, status, body(true))
 		return
 	}
 	answer.Write(w, w.Header().Set, status, answer.Protobuf, body(false))
 }
+
+// inJSON reports whether a body is OTLP in JSON by the content type under which it is kept.
+func inJSON(kept string) bool { return strings.HasPrefix(kept, "application/json") }
 
 // encodingOf reads the header that says how a body is packed.
 func encodingOf(header http.Header) (unpack.Encoding, error) {

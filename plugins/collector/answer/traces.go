@@ -5,14 +5,18 @@ import (
 	"strconv"
 )
 
-// AppendTraces writes an ExportTraceServiceResponse, in protobuf or in JSON: with
-// a partial success when spans were rejected, which a client must not send again,
-// or when there is something to say (why) of spans that were taken.
-func AppendTraces(b []byte, asJSON bool, rejected int, why string) []byte {
+// RejectedSpans is the field of the answer to traces that counts what was rejected.
+const RejectedSpans = "rejectedSpans"
+
+// AppendExported writes the answer to an OTLP request, in protobuf or in JSON: with
+// a partial success when records were rejected, which a client must not send again,
+// or when there is something to say (why) of what was taken. In JSON their number
+// is in that field; protobuf is the same for every signal.
+func AppendExported(b []byte, asJSON bool, field string, rejected int, why string) []byte {
 	switch said := rejected > 0 || why != ""; {
 	case said && asJSON:
-		b = append(b, `{"partialSuccess":{"rejectedSpans":"`...)
-		b = strconv.AppendInt(b, int64(rejected), 10)
+		b = appendText(append(b, `{"partialSuccess":{`...), field)
+		b = strconv.AppendInt(append(b, ':', '"'), int64(rejected), 10)
 		b = appendField(append(b, '"', ','), "errorMessage", why)
 		return append(b, '}', '}', '\n')
 	case asJSON:

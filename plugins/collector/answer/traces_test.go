@@ -8,16 +8,16 @@ import (
 )
 
 func TestTracesAreAnsweredInTheirEncoding(t *testing.T) {
-	require.Empty(t, AppendTraces(nil, false, 0, ""))
-	require.JSONEq(t, `{}`, string(AppendTraces(nil, true, 0, "")))
+	require.Empty(t, AppendExported(nil, false, RejectedSpans, 0, ""))
+	require.JSONEq(t, `{}`, string(AppendExported(nil, true, RejectedSpans, 0, "")))
 	require.JSONEq(t, `{"partialSuccess":{"rejectedSpans":"300","errorMessage":"no \"test.execution\""}}`,
-		string(AppendTraces(nil, true, 300, `no "test.execution"`)))
+		string(AppendExported(nil, true, RejectedSpans, 300, `no "test.execution"`)))
 
-	require.JSONEq(t, `{"partialSuccess":{"rejectedSpans":"0","errorMessage":"lone"}}`, string(AppendTraces(nil, true, 0, "lone")), "a word about spans that were taken")
+	require.JSONEq(t, `{"partialSuccess":{"rejectedSpans":"0","errorMessage":"lone"}}`, string(AppendExported(nil, true, RejectedSpans, 0, "lone")), "a word about spans that were taken")
 
-	outer, kind, n := protowire.ConsumeTag(AppendTraces(nil, false, 300, "why"))
+	outer, kind, n := protowire.ConsumeTag(AppendExported(nil, false, RejectedSpans, 300, "why"))
 	require.Equal(t, []any{protowire.Number(1), protowire.BytesType}, []any{outer, kind})
-	partial, _ := protowire.ConsumeBytes(AppendTraces(nil, false, 300, "why")[n:])
+	partial, _ := protowire.ConsumeBytes(AppendExported(nil, false, RejectedSpans, 300, "why")[n:])
 	_, _, n = protowire.ConsumeTag(partial)
 	rejected, size := protowire.ConsumeVarint(partial[n:])
 	require.Equal(t, uint64(300), rejected)

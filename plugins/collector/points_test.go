@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
 )
 
 // Point 10 of the client notes: bktec and the exporters of JavaScript send no
@@ -31,14 +34,16 @@ func TestPoint10ABodyWithoutContentLengthIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// Points 11 to 15 and 18: test plans are not served yet. bktec runs all tests
-// only when it is told so by a 404 with a JSON body: any other refusal, or HTML,
-// ends the job without running one; and nothing of what it sends is kept.
+// Points 11 to 15 and 18: there are no test plans here. bktec runs all tests only
+// when it is told so by a 404 with a JSON body: any other refusal, or HTML, ends
+// the job without running one. What was done with a plan is always answered 200,
+// and nothing of what bktec sends is kept.
 func TestPoints11To15And18PlanCallsAreAnsweredSoThatTestsRun(t *testing.T) {
-	h := openHouse(t, "", "")
+	h := openHouse(t, "", "concurrency: {max_lag: 1m}\n")
+	h.listener.AddLag(func() time.Duration { return time.Hour }) // Overload changes nothing of it.
 	files, err := filepath.Glob(filepath.Join(recordedFolder, "bktec-*.json"))
 	require.NoError(t, err)
-	calls := 0
+	calls := map[int]int{}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -47,13 +52,30 @@ func TestPoints11To15And18PlanCallsAreAnsweredSoThatTestsRun(t *testing.T) {
 		if !strings.HasPrefix(request.Path, "/v2/") {
 			continue
 		}
-		calls++
 		sent, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".body")
 		require.NoError(t, err)
-		answer := h.request(t, request.Method, request.Path, bytes.NewReader(sent))
-		require.Equal(t, http.StatusNotFound, answer.status, filepath.Base(file))
-		require.NotEmpty(t, answer.message(t))
+		for _, authorization := range []string{"Bearer " + writeToken, "Bearer of another server", ""} {
+			answer := h.request(t, request.Method, request.Path, bytes.NewReader(sent), "Authorization", authorization)
+			want := http.StatusNotFound
+			if strings.HasSuffix(request.Path, "/test_plan_metadata") {
+				want = http.StatusOK
+				require.JSONEq(t, "{}", answer.body)
+			} else {
+				require.Contains(t, answer.message(t), "no test plans here")
+			}
+			require.Equal(t, want, answer.status, filepath.Base(file))
+			calls[want]++
+		}
 	}
-	require.Greater(t, calls, 10)
+	require.Greater(t, calls[http.StatusNotFound], 20)
+	require.Greater(t, calls[http.StatusOK], 5)
 	require.Empty(t, h.messages())
+}
+
+// Point 17: without a token in its environment bktec asks an agent that is not
+// there, and runs nothing.
+func TestPoint17BktecIsGivenItsTokenAndItsAddress(t *testing.T) {
+	variables := answer.Variables("http://127.0.0.1:8420", "te_1")
+	require.Contains(t, variables, "export BUILDKITE_ANALYTICS_TOKEN=te_1 ")
+	require.Contains(t, variables, "export BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL=http://127.0.0.1:8420 ")
 }

@@ -42,6 +42,9 @@ func (d *door) mountWays(listener *Listener, uploads string) error {
 		above + otlp.Logs.Name:                     d.signal(otlp.Logs),
 		above + otlp.Metrics.Name:                  d.signal(otlp.Metrics),
 	}
+	for call, handler := range planCalls {
+		ways[planCallsAt+call] = handler
+	}
 	for pattern, handler := range ways {
 		if err := listener.Handle(pattern, handler); err != nil {
 			return err

@@ -2,7 +2,10 @@ package collector
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -35,6 +38,9 @@ func (d *door) owners(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *door) takeOwners(r *http.Request, room *allowance) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		return nil, notPosted("TESTOWNERS files")
+	}
 	who, err := d.authorize(r)
 	if err != nil {
 		return nil, err
@@ -45,7 +51,11 @@ func (d *door) takeOwners(r *http.Request, room *allowance) ([]byte, error) {
 		return nil, unsupported("the Content-Type is not multipart/form-data with a boundary: send the file with curl --form file=@TESTOWNERS")
 	}
 	body, err := d.read(r, room, tenant.Limits{BodyBytes: owners.MaxBytes + formRoom})
-	if err != nil {
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused) && refused.result == resultTooLarge:
+		return nil, tooLargeOwners(owners.MaxBytes)
+	case err != nil:
 		return nil, err
 	}
 	defer d.buffers.Put(body)
@@ -66,10 +76,15 @@ func (d *door) takeOwners(r *http.Request, room *allowance) ([]byte, error) {
 	return nil, invalid("the form has no part named file: send it with curl --form file=@TESTOWNERS")
 }
 
-// keepOwners puts the file into the log.
+// keepOwners puts the file into the log. Lines that are not understood are named
+// and lose themselves alone, as in CODEOWNERS; a file of which nothing is
+// understood is a mistake, and the one before stays.
 func (d *door) keepOwners(who *tenant.Tenant, file string) ([]byte, error) {
 	if len(file) > owners.MaxBytes {
-		return nil, tooLarge("of TESTOWNERS", owners.MaxBytes)
+		return nil, tooLargeOwners(owners.MaxBytes)
+	}
+	if !utf8.ValidString(file) || strings.ContainsRune(file, 0) {
+		return nil, invalid("the file is no text in UTF-8: nothing of it was stored")
 	}
 	rules, found := owners.Parse(file)
 	if rules.Len() == 0 && len(found) > 0 {

@@ -63,6 +63,13 @@ func tooLarge(what string, limit int64) *refusal {
 	}
 }
 
+func tooLargeOwners(limit int64) *refusal {
+	return &refusal{
+		status: http.StatusRequestEntityTooLarge, result: resultTooLarge,
+		message: "the TESTOWNERS file is larger than " + strconv.FormatInt(limit, 10) + " bytes: leave out lines, a folder can stand for the files in it",
+	}
+}
+
 func overloaded(why string, wait time.Duration) *refusal {
 	return &refusal{
 		status: http.StatusServiceUnavailable, result: resultOverloaded, retryAfter: wait,

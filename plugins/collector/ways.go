@@ -29,6 +29,9 @@ type way interface {
 func (d *door) mountWays(listener *Listener, uploads string) error {
 	above := path.Dir(path.Clean(uploads))
 	if above != "/" {
+		if err := listener.Handle("POST "+above, d); err != nil {
+			return err
+		}
 		above += "/"
 	}
 	ways := map[string]http.Handler{
@@ -37,7 +40,7 @@ func (d *door) mountWays(listener *Listener, uploads string) error {
 		path.Clean(uploads) + "/{$}":               d,
 		"POST " + above + "{$}":                    d,
 		"GET " + path.Clean(uploads) + "/metadata": http.HandlerFunc(d.metadata),
-		"POST " + above + "test-ownerships":        http.HandlerFunc(d.owners),
+		above + "test-ownerships":                  http.HandlerFunc(d.owners),
 		above + "traces":                           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, tracesWay{}) }),
 		above + otlp.Logs.Name:                     d.signal(otlp.Logs),
 		above + otlp.Metrics.Name:                  d.signal(otlp.Metrics),

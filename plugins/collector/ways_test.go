@@ -129,7 +129,7 @@ func TestTracesAreAnsweredAsOTLPWantsIt(t *testing.T) {
 // part of the path: whatever is set, both arrive.
 func TestPathsForgiveWhatCollectorsMixUp(t *testing.T) {
 	h := openHouse(t, "base_url: https://te.example/\n", "")
-	for _, path := range []string{"/v1/uploads", "/v1/uploads/", "/v1/uploads/uploads", "/v1/", "/v1/uploads?x=1"} {
+	for _, path := range []string{"/v1/uploads", "/v1/uploads/", "/v1/uploads/uploads", "/v1/", "/v1", "/v1/uploads?x=1"} {
 		answer := h.request(t, http.MethodPost, path, bytes.NewReader(body(oneExecution)), "Authorization", "Token "+writeToken, "Content-Type", "application/json")
 		require.Equal(t, 202, answer.status, path)
 	}
@@ -155,8 +155,13 @@ func TestTestownersGoThroughTheLog(t *testing.T) {
 		{"no form", "Bearer " + writeToken, "text/plain", []byte("*.rb payments"), 415, "multipart/form-data"},
 		{"no file", "Bearer " + writeToken, formType, form("data", "x"), 400, "no part named file"},
 		{"a form cut off", "Bearer " + writeToken, formType, form("file", "x")[:40], 400, "broken at byte"},
-		{"more than a megabyte", "Bearer " + writeToken, formType, form("file", strings.Repeat("*.rb a\n", 200_000)), 413, "larger"},
+		{"more than a megabyte", "Bearer " + writeToken, formType, form("file", strings.Repeat("*.rb a\n", 200_000)), 413, "larger than 1048576 bytes: leave out lines"},
+		{"a little more than a megabyte", "Bearer " + writeToken, formType, form("file", strings.Repeat("*.rb a\n", 150_000)), 413, "larger than 1048576 bytes: leave out lines"},
+		{"nothing that is understood", "Bearer " + writeToken, formType, form("file", "[ x\n!a b\n"), 400, "nothing of the file was understood: line 1"},
+		{"no text", "Bearer " + writeToken, formType, form("file", "*.rb payments\n\xff\xfe"), 400, "no text in UTF-8"},
+		{"a NUL", "Bearer " + writeToken, formType, form("file", "*.rb payments\x00"), 400, "no text in UTF-8"},
 	}
+	require.Equal(t, 405, h.request(t, http.MethodGet, "/v1/test-ownerships", nil).status)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			headers := []string{"Content-Type", test.contentType}

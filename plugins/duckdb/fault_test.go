@@ -179,6 +179,11 @@ func TestTheViewEqualsWhatWasWritten(t *testing.T) {
 		head + id(1) + `|Group 0|does thing 1|a_test.rb:1|failed|0.001|1760000000123|{host.type=c7g}|no|[{"expanded":["x"]}]|{"section":"top"}|false|log-a/0/4/1`,
 		head + id(2) + "|Group 0|does thing 2|a_test.rb:2|unknown|{host.type=c7g}|false|log-a/0/4/2",
 	}, lines)
+	for i, want := range []int64{r.upload.Time, 1_760_000_000_123} {
+		history, err := d.History(t.Context(), query.HistoryQuery{SuiteKey: query.SuiteKey{Org: "acme", Suite: "unit"}, TestID: r.tests[i].TestID})
+		require.NoError(t, err)
+		require.Equal(t, want, history[0].At, "the start by a real clock, else the time of receipt")
+	}
 }
 
 func TestReportsWithoutExecutions(t *testing.T) {

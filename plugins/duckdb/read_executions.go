@@ -45,7 +45,7 @@ func paging(p query.Paging) string {
 // executionColumns reads the executions that a CTE f picked from executions_fact.
 const executionColumns = `SELECT
 	f.test, u.log_id, u.partition_number, u.record_offset, f.idx, t.id, u.run_id, u.id, u.branch, u.commit_sha,
-	epoch_ms(f.time), f.result, coalesce(f.duration, 0), f.duration IS NOT NULL, coalesce(d.location, t.location),
+	epoch_ms(coalesce(f.started_at, f.time)), f.result, coalesce(f.duration, 0), f.duration IS NOT NULL, coalesce(d.location, t.location),
 	coalesce(d.reason, ''), coalesce(d.expanded, ''), coalesce(d.signature, 0), coalesce(d.retried_inside, FALSE),
 	CASE WHEN d.upload IS NULL THEN NULL ELSE map_concat(u.tags, g.tags, coalesce(x.tags, MAP {})) END
 FROM f

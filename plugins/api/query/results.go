@@ -112,7 +112,8 @@ type Execution struct {
 	UploadID  string
 	Branch    string
 	CommitSHA string
-	At        int64
+	// At is when the execution began where its format has a clock (OTLP), else when it was received.
+	At int64
 	// Result is as sent; Retried says that the runner retried inside before it passed.
 	Result      testengine.Result
 	Retried     bool

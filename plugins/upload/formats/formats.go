@@ -3,6 +3,7 @@
 package formats
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"mime"
@@ -89,7 +90,10 @@ func Look(contentType string, body []byte, maxDepth int) (decode.Seen, error) {
 	if err != nil {
 		return decode.Seen{}, err
 	}
-	seen, err := opened.format.look(opened.data, maxDepth)
+	var seen decode.Seen
+	if !opened.empty {
+		seen, err = opened.format.look(opened.data, maxDepth)
+	}
 	for _, pair := range opened.form.Env {
 		if pair.Key == "key" && pair.Value != "" {
 			seen.RunKey = pair.Value
@@ -116,6 +120,10 @@ func Decode(facts assemble.Facts, contentType string, body []byte, limits assemb
 	for _, pair := range opened.form.Tags {
 		builder.UploadTag(pair.Key, pair.Value)
 	}
+	if opened.empty {
+		builder.Remark(-1, "data", "the file is empty", "")
+		return builder.Finish()
+	}
 	if err := opened.shift(opened.format.feed(builder, opened.data)); err != nil {
 		return builder.Refuse(err, around(body, err))
 	}
@@ -126,7 +134,11 @@ func Decode(facts assemble.Facts, contentType string, body []byte, limits assemb
 type opened struct {
 	format *format
 	form   multipart.Form
+	// data is what is in that format, and offset where it begins in the body.
 	data   []byte
+	offset int
+	// empty is a form's file without a byte: a runner had nothing to write.
+	empty bool
 }
 
 func open(contentType string, body []byte) (opened, error) {
@@ -135,15 +147,32 @@ func open(contentType string, body []byte) (opened, error) {
 	case kind == "multipart/form-data":
 		return openForm(contentType, body)
 	case kind == "" && strings.HasPrefix(strings.TrimLeft(start(body), " \t\r\n\uFEFF"), "<"):
-		return opened{format: find(junit.Format), data: body}, nil
+		return of(find(junit.Format), body, 0)
 	case kind == "":
-		return opened{format: find(decode.Format), data: body}, nil
+		return of(find(decode.Format), body, 0)
 	}
 	name, known := contentTypes[kind]
 	if !known {
 		return opened{}, fmt.Errorf("content type %q: %w", assemble.Snippet(kind), ErrContentType)
 	}
-	return opened{format: find(name), data: body}, nil
+	return of(find(name), body, 0)
+}
+
+// byteOrder marks stand before texts that Windows has written.
+const (
+	byteOrder8  = "\xef\xbb\xbf"
+	byteOrder16 = "\xff\xfe"
+)
+
+// of opens a text of that format, which begins at that offset of the body.
+func of(format *format, data []byte, offset int) (opened, error) {
+	switch {
+	case bytes.HasPrefix(data, []byte(byteOrder8)):
+		data, offset = data[len(byteOrder8):], offset+len(byteOrder8)
+	case bytes.HasPrefix(data, []byte(byteOrder16)):
+		return opened{}, &assemble.SyntaxError{Format: format.name, Offset: offset, Reason: "it is UTF-16, as > writes in PowerShell: write it as UTF-8"}
+	}
+	return opened{format: format, data: data, offset: offset}, nil
 }
 
 func openForm(contentType string, body []byte) (opened, error) {
@@ -166,7 +195,9 @@ func openForm(contentType string, body []byte) (opened, error) {
 	if !form.HasData {
 		return opened{}, &assemble.SyntaxError{Format: "multipart body", Offset: len(body), Reason: "it has no part named data"}
 	}
-	return opened{format: row, form: form, data: form.Data.Value}, nil
+	file, err := of(row, form.Data.Value, form.Data.Offset)
+	file.form, file.empty = form, len(bytes.TrimSpace(file.data)) == 0
+	return file, err
 }
 
 // mediaType is the content type without parameters, in lower case. The usual one
@@ -192,11 +223,11 @@ func find(name string) *format {
 	return nil
 }
 
-// shift makes an error of a part one of the body.
+// shift makes an error of the data one of the body.
 func (o *opened) shift(err error) error {
 	var syntax *assemble.SyntaxError
-	if o.form.HasData && errors.As(err, &syntax) {
-		return syntax.Shifted(o.form.Data.Offset)
+	if o.offset > 0 && errors.As(err, &syntax) {
+		return syntax.Shifted(o.offset)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -83,6 +84,58 @@ func TestWhatIsRefusedSaysWhereAndWhy(t *testing.T) {
 			require.Empty(t, result.Blocks)
 			require.Equal(t, err.Error(), result.Report.Problems[0].Reason)
 		})
+	}
+}
+
+func TestTextsFromWindowsAreRead(t *testing.T) {
+	for name, file := range map[string]string{
+		"json": `[{"name":"a"}]`, "junit": `<testsuite><testcase name="a"/></testsuite>`,
+		"rspec-json":      `{"examples":[{"description":"a"}]}`,
+		"jest-json":       `{"testResults":[{"assertionResults":[{"title":"a"}]}]}`,
+		"playwright-json": `{"suites":[{"specs":[{"title":"a","tests":[{}]}]}]}`,
+		"cucumber-json":   `[{"elements":[{"name":"a"}]}]`,
+		"go-jsonl":        `{"Action":"pass","Test":"a"}` + "\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := form("format", name, "data", byteOrder8+file, "run_env[key]", "k")
+			seen, err := Look(formType, body, 128)
+			require.NoError(t, err)
+			require.Equal(t, 1, seen.Executions)
+			result := Decode(testFacts, formType, body, assemble.DefaultLimits())
+			require.Equal(t, 1, result.Report.Accepted)
+			require.Empty(t, result.Report.Problems)
+			for _, broken := range []string{byteOrder8 + file + "\x01", byteOrder16 + file} {
+				body = form("data", broken, "format", name)
+				err = Check(formType, body, 128)
+				if name == "go-jsonl" && broken[0] == byteOrder8[0] {
+					require.NoError(t, err, "a line that is none is passed over")
+					continue
+				}
+				var syntax *assemble.SyntaxError
+				require.ErrorAs(t, err, &syntax)
+				require.GreaterOrEqual(t, syntax.Offset, bytes.Index(body, []byte(broken)), "the offset is that of the body")
+				require.True(t, Decode(testFacts, formType, body, assemble.DefaultLimits()).Refused)
+			}
+		})
+	}
+	_, err := Look("application/json", []byte(byteOrder8+`{"data":[{]}`), 128)
+	require.EqualError(t, err, "the JSON is broken at byte 13: a key in quotes is expected")
+	_, err = Look("application/json", []byte(byteOrder8+`{"data":[{"name":"a"}]}`), 128)
+	require.NoError(t, err)
+}
+
+func TestAnEmptyFileIsAnUploadOfNothing(t *testing.T) {
+	for _, name := range Names() {
+		for _, file := range []string{"", " \r\n", byteOrder8} {
+			body := form("data", file, "format", name, "run_env[key]", "k")
+			seen, err := Look(formType, body, 128)
+			require.NoError(t, err)
+			require.Equal(t, []any{"k", 0}, []any{seen.RunKey, seen.Executions})
+			result := Decode(testFacts, formType, body, assemble.DefaultLimits())
+			require.False(t, result.Refused)
+			require.Equal(t, []any{"k", 0}, []any{result.Report.RunKey, result.Report.Received})
+			require.Equal(t, map[string]int{"data: the file is empty": 1}, result.Report.ProblemCounts)
+		}
 	}
 }
 

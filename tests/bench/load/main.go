@@ -19,22 +19,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
 )
 
 type settings struct {
+	sample
+
 	address     string
-	path        string
 	tokens      []string
 	connections int
 	duration    time.Duration
 	gzip        bool
 	rate        int
-	body        []byte
-	// key is where in the body the run key stands, which makes each body another.
-	key        int
-	executions int
 }
 
 // seen is what one connection saw.
@@ -46,11 +41,11 @@ type seen struct {
 
 func main() {
 	var s settings
-	var kind, tokens string
+	var kind, tokens, path string
 	flag.StringVar(&s.address, "address", "127.0.0.1:8420", "host:port of the door")
-	flag.StringVar(&s.path, "path", "/v1/uploads", "where bodies are sent to")
+	flag.StringVar(&path, "path", "", "where bodies are sent to, when not where such bodies usually go")
 	flag.StringVar(&tokens, "token", "", "the suite's token; of several, divided by commas, each connection takes one")
-	flag.StringVar(&kind, "body", "mb1", "small, mb1, std or big")
+	flag.StringVar(&kind, "body", "mb1", "small, mb1, std or big (JSON of collectors), junit, otlp or otlp-json")
 	flag.IntVar(&s.connections, "connections", 8, "connections, each with one request at a time")
 	flag.DurationVar(&s.duration, "duration", 10*time.Second, "how long")
 	flag.BoolVar(&s.gzip, "gzip", false, "send Content-Encoding: gzip")
@@ -58,11 +53,8 @@ func main() {
 	flag.Parse()
 	s.tokens = strings.Split(tokens, ",")
 
-	s.body, s.executions = bodies.Generate(1, bodies.Kind(kind)), bodies.Kind(kind).Executions()
-	marker := []byte(`"key":"`)
-	s.key = bytes.Index(s.body, marker) + len(marker)
-	if s.key < len(marker) {
-		log.Fatal("the body has no run key")
+	if s.sample = sampleOf(kind); path != "" {
+		s.path = path
 	}
 	report(s, run(s))
 }
@@ -126,7 +118,7 @@ func post(s settings, token string, t *timetable) seen {
 			sent, encoding = append(pack(body[:s.key+16]), rest...), "Content-Encoding: gzip\r\n"
 		}
 		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Token token=%q\r\n"+
-			"Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n", s.path, s.address, token, encoding, len(sent))
+			"Content-Type: %s\r\n%sContent-Length: %d\r\n\r\n", s.path, s.address, token, s.contentType, encoding, len(sent))
 		buffers := net.Buffers{[]byte(head), sent}
 		if _, err := buffers.WriteTo(connection); err != nil {
 			log.Fatal(err)
@@ -138,7 +130,7 @@ func post(s settings, token string, t *timetable) seen {
 		text, _ := io.ReadAll(answer.Body)
 		_ = answer.Body.Close()
 		if answer.StatusCode == http.StatusOK {
-			answer.StatusCode = http.StatusAccepted // Stock http_server answers 200.
+			answer.StatusCode = http.StatusAccepted // OTLP is answered 200, and stock http_server answers so.
 		}
 		if answer.StatusCode != http.StatusAccepted && result.answers[answer.StatusCode] == 0 {
 			log.Printf("answer %d: %s", answer.StatusCode, strings.TrimSpace(string(text)))

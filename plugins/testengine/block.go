@@ -214,5 +214,19 @@ func NormalBranch(branch string) string { return strings.TrimPrefix(branch, "ref
 
 // RunID names a run: its suite and its key.
 func RunID(suiteSeed uint64, runKey string) string {
-	return "run_" + FormatID(Hash(suiteSeed, runKey))
+	return "run_" + FormatID(Hash(suiteSeed, RunKey(runKey)))
+}
+
+// maxRunKey is what OpenTelemetry's header may hold. It is no field: door and
+// decoding must name a run alike.
+const maxRunKey = 255
+
+// RunKey is the key under which a run is kept: of a longer one the beginning, and
+// a hash for the rest.
+func RunKey(key string) string {
+	if len(key) <= maxRunKey {
+		return key
+	}
+	rest := "-" + FormatID(Hash(0, key))
+	return strings.ToValidUTF8(key[:maxRunKey-len(rest)], "") + rest
 }

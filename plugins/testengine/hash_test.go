@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,4 +64,15 @@ func BenchmarkHash(b *testing.B) {
 	for b.Loop() {
 		testengine.Hash(1, name)
 	}
+}
+
+func TestALongRunKeyIsKeptShort(t *testing.T) {
+	short, long := strings.Repeat("k", 255), strings.Repeat("é", 200)
+	require.Equal(t, short, testengine.RunKey(short))
+	kept := testengine.RunKey(long)
+	require.LessOrEqual(t, len(kept), 255)
+	require.True(t, utf8.ValidString(kept))
+	require.Equal(t, kept, testengine.RunKey(kept))
+	require.Equal(t, testengine.RunID(7, long), testengine.RunID(7, kept))
+	require.NotEqual(t, kept, testengine.RunKey(long+"x"), "keys that begin alike are not one run")
 }

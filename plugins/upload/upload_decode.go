@@ -27,6 +27,9 @@ const (
 	decodeFieldMaxTagKey       = "max_tag_key_bytes"
 	decodeFieldMaxTagValue     = "max_tag_value_bytes"
 	decodeFieldMaxEnvKeys      = "max_run_env_keys"
+	decodeFieldMaxEnvValue     = "max_run_env_value_bytes"
+	decodeFieldMaxText         = "max_text_bytes"
+	decodeFieldMaxDetail       = "max_detail_bytes"
 	decodeFieldWindow          = "duplicate_window"
 	decodeFieldReports         = "reports"
 	decodeFieldOrg             = "org"
@@ -37,7 +40,7 @@ const (
 
 	tableName = "uploads"
 	// cutVersion changes when the same body would give other blocks or another key.
-	cutVersion = 1
+	cutVersion = 2
 )
 
 func init() {
@@ -104,6 +107,9 @@ func limitsFromParsed(conf *service.ParsedConfig) (limits assemble.Limits, err e
 		decodeFieldMaxTagKey:     &limits.TagKeyBytes,
 		decodeFieldMaxTagValue:   &limits.TagValueBytes,
 		decodeFieldMaxEnvKeys:    &limits.EnvKeys,
+		decodeFieldMaxEnvValue:   &limits.EnvBytes,
+		decodeFieldMaxText:       &limits.TextBytes,
+		decodeFieldMaxDetail:     &limits.DetailBytes,
 	} {
 		if *to, err = conf.FieldInt(field); err != nil {
 			return limits, err

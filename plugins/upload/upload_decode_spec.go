@@ -4,6 +4,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stateful"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
 
 func decodeSpec() *service.ConfigSpec {
@@ -21,22 +22,7 @@ func decodeSpec() *service.ConfigSpec {
 			Description("Of which executions `failure_expanded` and `history` are kept. `failed` includes those that passed after a retry inside the runner.")).
 		Field(service.NewStringField(decodeFieldMaxDecodedBytes).Default("128MB").
 			Description("How large an upload may be once it is unpacked. A larger one is refused in its report.")).
-		Field(service.NewIntField(decodeFieldMaxProblems).Default(defaults.MaxProblems).
-			Description("How many problems a report lists one by one. All are counted.").
-			LintRule(`root = if this < 1 || this > 10000 { "max_problems must be between 1 and 10000" }`)).
-		Field(service.NewIntField(decodeFieldMaxDepth).Default(defaults.MaxDepth).Advanced().
-			Description("How deep JSON values and XML elements may nest.").
-			LintRule(`root = if this < 8 || this > 10000 { "max_depth must be between 8 and 10000" }`)).
-		Field(service.NewIntField(decodeFieldMaxUploadTags).Default(defaults.UploadTags).Advanced().
-			Description("How many tags an upload may carry. More are dropped and reported.")).
-		Field(service.NewIntField(decodeFieldMaxTags).Default(defaults.ExecutionTags).Advanced().
-			Description("How many tags an execution may carry. More are dropped and reported.")).
-		Field(service.NewIntField(decodeFieldMaxTagKey).Default(defaults.TagKeyBytes).Advanced().
-			Description("How many bytes the key of a tag may have. A tag with a longer one is dropped and reported.")).
-		Field(service.NewIntField(decodeFieldMaxTagValue).Default(defaults.TagValueBytes).Advanced().
-			Description("How many bytes the value of a tag may have. A tag with a longer one is dropped and reported.")).
-		Field(service.NewIntField(decodeFieldMaxEnvKeys).Default(defaults.EnvKeys).Advanced().
-			Description("How many keys of `run_env` are kept beside those that have a meaning of their own.")).
+		Fields(decodeLimits(defaults)...).
 		Field(service.NewDurationField(decodeFieldWindow).Default("24h").Advanced().
 			Description("For how long, in the time of the log, the same body of a suite counts as a duplicate.")).
 		Field(service.NewStringEnumField(decodeFieldReports, reportsAlways, reportsProblems).Default(reportsAlways).
@@ -66,6 +52,37 @@ pipeline:
         suite: ${! @kafka_key }
         reports: problems
 `)
+}
+
+// decodeLimits are the limits of what an upload may hold.
+func decodeLimits(defaults assemble.Limits) []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewIntField(decodeFieldMaxProblems).Default(defaults.MaxProblems).
+			Description("How many problems a report lists one by one. All are counted.").
+			LintRule(`root = if this < 1 || this > 10000 { "max_problems must be between 1 and 10000" }`),
+		service.NewIntField(decodeFieldMaxDepth).Default(defaults.MaxDepth).Advanced().
+			Description("How deep JSON values and XML elements may nest.").
+			LintRule(`root = if this < 8 || this > 10000 { "max_depth must be between 8 and 10000" }`),
+		service.NewIntField(decodeFieldMaxUploadTags).Default(defaults.UploadTags).Advanced().
+			Description("How many tags an upload may carry. More are dropped and reported."),
+		service.NewIntField(decodeFieldMaxTags).Default(defaults.ExecutionTags).Advanced().
+			Description("How many tags an execution may carry. More are dropped and reported."),
+		service.NewIntField(decodeFieldMaxTagKey).Default(defaults.TagKeyBytes).Advanced().
+			Description("How many bytes the key of a tag may have. A tag with a longer one is dropped and reported."),
+		service.NewIntField(decodeFieldMaxTagValue).Default(defaults.TagValueBytes).Advanced().
+			Description("How many bytes the value of a tag may have. A tag with a longer one is dropped and reported."),
+		service.NewIntField(decodeFieldMaxEnvKeys).Default(defaults.EnvKeys).Advanced().
+			Description("How many keys of `run_env` are kept beside those that have a meaning of their own."),
+		service.NewIntField(decodeFieldMaxEnvValue).Default(defaults.EnvBytes).Advanced().
+			Description("How many bytes a value of `run_env` may have. A longer one is cut and reported.").
+			LintRule(`root = if this < 64 || this > 8192 { "max_run_env_value_bytes must be between 64 and 8192" }`),
+		service.NewIntField(decodeFieldMaxText).Default(defaults.TextBytes).Advanced().
+			Description("How many bytes of a scope, a name, a location, a file or a failure reason are kept. A longer one is cut and reported; tests are told apart by the whole text.").
+			LintRule(`root = if this < 256 || this > 65536 { "max_text_bytes must be between 256 and 65536" }`),
+		service.NewIntField(decodeFieldMaxDetail).Default(defaults.DetailBytes).Advanced().
+			Description("How many bytes the details of a failure, a history, or the unknown keys of an execution or an upload may have. A larger one is dropped and reported, the execution stays.").
+			LintRule(`root = if this < 256 || this > 262144 { "max_detail_bytes must be between 256 and 262144" }`),
+	}
 }
 
 const decodeDescription = `

@@ -96,7 +96,13 @@ func (b *Builder) EnvKnown() {
 }
 
 // SetExtra keeps the raw JSON object of unknown keys of the upload.
-func (b *Builder) SetExtra(raw string) { b.upload.Extra = testengine.RawJSON(strings.Clone(raw)) }
+func (b *Builder) SetExtra(raw string) {
+	if len(raw) > b.limits.DetailBytes {
+		b.Remark(-1, "upload", tooLarge, raw)
+		return
+	}
+	b.upload.Extra = testengine.RawJSON(strings.Clone(raw))
+}
 
 // Begin opens the next record. The execution is empty and valid until Accept or
 // Reject; remaining is how much of the body is still to be read.
@@ -126,11 +132,21 @@ func (b *Builder) Accept() {
 	b.received++
 	b.index++
 	b.accepted++
-	b.kept += size(e)
-	if len(b.current) >= b.limits.BlockSize {
+	b.keep(e)
+}
+
+// keep adds the execution to the block, or begins another one with it.
+func (b *Builder) keep(e *testengine.Execution) {
+	n := size(e)
+	if b.kept+n > blockBytes && len(b.current) > 1 {
+		last := *e
+		b.usual = len(b.current) - 1
+		b.current = b.current[:b.usual]
 		b.cut()
-	} else if b.kept >= blockBytes {
-		b.usual = len(b.current)
+		b.current = append(make([]testengine.Execution, 0, min(b.usual+b.usual/8+1, b.limits.BlockSize)), last)
+	}
+	b.kept += n
+	if len(b.current) >= b.limits.BlockSize {
 		b.cut()
 	}
 }
@@ -158,7 +174,7 @@ const blockBytes = 900_000
 // size is the text an execution keeps.
 func size(e *testengine.Execution) int {
 	return len(e.Scope) + len(e.Name) + len(e.Location) + len(e.File) + len(e.FailureReason) +
-		len(e.FailureExpanded) + len(e.History) + len(e.Extra)
+		len(e.FailureExpanded) + len(e.History) + len(e.Extra) + len(e.ExternalID)
 }
 
 func (b *Builder) cut() {
@@ -248,6 +264,10 @@ func (b *Builder) finishUpload() {
 	if strings.TrimSpace(u.RunKey) == "" {
 		u.RunKey, u.RunKeyMissing = u.ID, true
 		b.Remark(-1, runKeyField, runKeyReason, "")
+	}
+	if kept := testengine.RunKey(u.RunKey); kept != u.RunKey {
+		b.Remark(-1, runKeyField, "too long: a hash stands for its end", u.RunKey)
+		u.RunKey = kept
 	}
 	u.RunID = testengine.RunID(b.seed, u.RunKey)
 	sortEnv(u.Env)

@@ -7,11 +7,22 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
+// envKeyBytes is how long a key of run_env may be; all that are known are shorter.
+const envKeyBytes = 255
+
 // Env takes one pair of run_env. The first non-empty value of a key counts; CI
 // and ci are the same key.
 func (b *Builder) Env(key, value string) {
 	if value == "" {
 		return
+	}
+	if len(key) > envKeyBytes {
+		b.Remark(-1, "run_env", "the key is too long: this one was dropped", key)
+		return
+	}
+	if len(value) > b.limits.EnvBytes && key != "key" {
+		b.Remark(-1, "run_env", "the value is too long: it was cut", key)
+		value = cutText(value, b.limits.EnvBytes)
 	}
 	// The upload's facts are copies: who keeps a run's key must not keep the whole body alive with it.
 	if field := b.envField(key); field != nil {

@@ -39,8 +39,15 @@ type Limits struct {
 	// TagKeyBytes and TagValueBytes are the greatest lengths that are still kept.
 	TagKeyBytes   int
 	TagValueBytes int
-	// EnvKeys is how many keys of run_env are kept beside the known ones.
-	EnvKeys     int
+	// EnvKeys is how many keys of run_env are kept beside the known ones, and
+	// EnvBytes how long a value may be: longer ones are cut.
+	EnvKeys  int
+	EnvBytes int
+	// TextBytes is how long a text of an execution is kept (scope, name, location,
+	// file, failure reason), DetailBytes how large a raw value of it may be (details
+	// of a failure, history, unknown keys).
+	TextBytes   int
+	DetailBytes int
 	KeepDetails KeepDetails
 }
 
@@ -49,7 +56,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		BlockSize: testengine.BlockSize, MaxProblems: 100, MaxDepth: 128,
 		UploadTags: 10, ExecutionTags: 10, TagKeyBytes: 63, TagValueBytes: 127,
-		EnvKeys: 100, KeepDetails: KeepFailed,
+		EnvKeys: 100, EnvBytes: 4096, TextBytes: 8192, DetailBytes: 128 << 10, KeepDetails: KeepFailed,
 	}
 }
 

@@ -39,6 +39,9 @@ func (b *Builder) seal(e *testengine.Execution) {
 	}
 	b.share(e)
 	e.TestID = testengine.TestIDIn(b.last.seed, e.Name)
+	if size(e) > b.limits.TextBytes {
+		b.bound(e)
+	}
 }
 
 // shared is what the tests of a file have in common; they stand together as a rule.

@@ -1,0 +1,56 @@
+package assemble
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+const (
+	tooLong  = "too long: it was cut"
+	tooLarge = "too large: it was dropped"
+)
+
+// bound keeps an execution at a size that state, topics and stores take: one
+// that nobody can store would hold up all that come after it. The identity has
+// been made of the whole scope and name.
+func (b *Builder) bound(e *testengine.Execution) {
+	for _, text := range []struct {
+		field string
+		value *string
+	}{
+		{"scope", &e.Scope},
+		{"name", &e.Name},
+		{"location", &e.Location},
+		{"file_name", &e.File},
+		{"failure_reason", &e.FailureReason},
+		{"external_id", &e.ExternalID},
+	} {
+		if len(*text.value) > b.limits.TextBytes {
+			b.Remark(e.Index, text.field, tooLong, *text.value)
+			*text.value = cutText(*text.value, b.limits.TextBytes)
+		}
+	}
+	for _, raw := range []struct {
+		field string
+		value *testengine.RawJSON
+	}{
+		{"failure_expanded", &e.FailureExpanded},
+		{"history", &e.History},
+		{"record", &e.Extra},
+	} {
+		if len(*raw.value) > b.limits.DetailBytes {
+			b.Remark(e.Index, raw.field, tooLarge, string((*raw.value)[:snippetBytes]))
+			*raw.value = ""
+		}
+	}
+}
+
+// cutText is the beginning of a text, at most that many bytes, as a copy.
+func cutText(text string, most int) string {
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return strings.Clone(text[:most])
+}

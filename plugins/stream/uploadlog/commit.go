@@ -23,10 +23,12 @@ var errSegmentFull = errors.New("the segment is full")
 type group struct {
 	segment *segment
 	start   int64 // Number of its first entry.
+	begun   int64 // Number of the first entry that was not durable when it began: its own first, or that of the group beside it.
 	at      int64 // Where it begins to write: the place of the arena's first byte.
 	end     int64
 	blocks  bool // It begins at a block and fills its last one with zeros.
 	time    int64
+	arena   []byte
 	placed  []placed
 	// complete are the requests whose last entry is in this group.
 	complete []*request
@@ -47,7 +49,8 @@ func (l *Log) commit(requests []*request) {
 		l.answerAll(requests, err)
 		return
 	}
-	l.makeArena(requests)
+	most := bound(requests)
+	l.arena, l.whole = roomy(l.arena, most), most >= wholeBlocks
 	g := l.newGroup()
 	for i, r := range requests {
 		for j := range r.entries {
@@ -62,7 +65,7 @@ func (l *Log) commit(requests []*request) {
 		}
 		g.complete = append(g.complete, r)
 	}
-	if err := l.finish(g); err != nil {
+	if err := l.finishBeside(g); err != nil {
 		_ = l.giveUp(g, err) // It has answered.
 	}
 	if cap(l.arena) > keptArena {
@@ -85,31 +88,35 @@ func (l *Log) turnPage(g *group, e *Entry) (*group, error) {
 	return g, l.place(g, e)
 }
 
-// makeArena makes room for all that the requests can take, so that the arena stays where it is.
-func (l *Log) makeArena(requests []*request) {
+// bound is the most that a group of the requests can take.
+func bound(requests []*request) int64 {
 	var most int64 = segmentHead + 2*disk.BlockSize
 	for _, r := range requests {
 		for i := range r.entries {
 			most += r.entries[i].bound()
 		}
 	}
-	l.whole = most >= wholeBlocks
-	if int64(cap(l.arena)) < most {
-		l.arena = disk.AlignedBuffer(int(most))
+	return most
+}
+
+// roomy is the arena, or a new one when it has no room for so many bytes: it must stay where it is.
+func roomy(arena []byte, most int64) []byte {
+	if int64(cap(arena)) < most {
+		arena = disk.AlignedBuffer(int(most))
 	}
+	return arena[:0]
 }
 
 func (l *Log) newGroup() *group {
 	s := l.active
-	g := &group{segment: s, start: l.next, at: s.end, end: s.end, blocks: l.whole, time: l.time}
-	l.arena = l.arena[:0]
+	g := &group{segment: s, start: l.next, begun: l.next, at: s.end, end: s.end, blocks: l.whole, time: l.time, arena: l.arena}
 	if g.blocks {
 		g.at = blockUp(s.end)
 		g.end = g.at
 	}
 	if s.headless {
 		g.at = 0
-		l.arena = s.appendHead(l.arena, l.head.Salt)
+		g.arena = s.appendHead(g.arena, l.head.Salt)
 	}
 	return g
 }
@@ -126,15 +133,15 @@ func (l *Log) place(g *group, e *Entry) error {
 		e.Body = nil
 	}
 	number := g.start + int64(len(g.placed))
-	f := frame{number: number, time: t, group: uint32(len(g.placed)), lane: uint16(e.Lane)}
-	mark := len(l.arena)
-	l.arena = appendFrame(l.arena, l.head.Salt, f, e)
-	size := int64(len(l.arena) - mark + len(e.Body))
+	f := frame{number: number, time: t, group: uint32(number - g.begun), lane: uint16(e.Lane)}
+	mark := len(g.arena)
+	g.arena = appendFrame(g.arena, l.head.Salt, f, e)
+	size := int64(len(g.arena) - mark + len(e.Body))
 	if g.end+size > g.segment.capacity {
-		l.arena = l.arena[:mark]
+		g.arena = g.arena[:mark]
 		return errSegmentFull
 	}
-	l.arena = append(l.arena, e.Body...)
+	g.arena = append(g.arena, e.Body...)
 	if e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
 		l.recent.add(e.Key, t)
 	}
@@ -151,28 +158,38 @@ func (l *Log) finish(g *group) error {
 		l.answerAll(g.complete, nil)
 		return nil
 	}
-	if err := l.write(g); err != nil {
+	if err := l.store(g); err != nil {
+		return err
+	}
+	l.settle(g)
+	return nil
+}
+
+// settle hands a durable group to the readers and answers for it.
+func (l *Log) settle(g *group) {
+	l.publish(g)
+	l.answerAll(g.complete, nil)
+}
+
+// store writes and syncs a group.
+func (l *Log) store(g *group) error {
+	if err := g.write(); err != nil {
 		return err
 	}
 	copied := l.keepInMemory(g)
 	err := makeDurable(g.segment.file)
 	<-copied
-	if err != nil {
-		return err
-	}
-	l.publish(g)
-	l.answerAll(g.complete, nil)
-	return nil
+	return err
 }
 
-func (l *Log) write(g *group) error {
+func (g *group) write() error {
 	if g.blocks {
 		fill := blockUp(g.end) - g.end
 		if g.end+fill <= g.segment.capacity {
-			l.arena = append(l.arena, make([]byte, fill)...)
+			g.arena = append(g.arena, make([]byte, fill)...)
 		}
 	}
-	if _, err := g.segment.file.WriteAt(l.arena, g.at); err != nil {
+	if _, err := g.segment.file.WriteAt(g.arena, g.at); err != nil {
 		return fmt.Errorf("writing to the upload log: %w", err)
 	}
 	return nil
@@ -212,12 +229,7 @@ func (l *Log) publish(g *group) {
 // bytes are wiped and the log goes on; after any other error of the disk
 // nothing is certain any more, so it accepts nothing until it is opened anew.
 func (l *Log) giveUp(g *group, err error) error {
-	for i := range g.placed {
-		if e := g.placed[i].entry; e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
-			l.recent.forget(e.Key)
-		}
-		l.forgetCopy(&g.placed[i])
-	}
+	l.forget(g)
 	switch {
 	case len(g.placed) == 0 || errors.Is(err, ErrFull):
 	case errors.Is(err, syscall.ENOSPC):
@@ -230,6 +242,16 @@ func (l *Log) giveUp(g *group, err error) error {
 	}
 	l.answerAll(g.complete, err)
 	return err
+}
+
+// forget takes a group's entries off what is known of recent ones.
+func (l *Log) forget(g *group) {
+	for i := range g.placed {
+		if e := g.placed[i].entry; e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
+			l.recent.forget(e.Key)
+		}
+		l.forgetCopy(&g.placed[i])
+	}
 }
 
 // fail closes the log for writers for good.

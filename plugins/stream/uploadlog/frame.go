@@ -17,7 +17,7 @@ import (
 //	meta       4  length of meta
 //	number     8
 //	time       8  T
-//	group      4  how many entries before this one the same sync covered
+//	group      4  how many entries before this one were not durable when it was begun
 //	lane       2
 //	reserved   2
 //

@@ -25,6 +25,11 @@ func TestPowerCuts(t *testing.T) {
 	for seed := range uint64(100) {
 		t.Run(fmt.Sprint("whole blocks, seed ", seed), func(t *testing.T) { powerCuts(t, seed, large, 45_000) })
 	}
+	// Small groups beside large ones.
+	large.smallBytes = 8_000
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint("small ones beside large ones, seed ", seed), func(t *testing.T) { powerCuts(t, seed, large, 20_000) })
+	}
 }
 
 func powerCuts(t *testing.T, seed uint64, options Options, padding int) {

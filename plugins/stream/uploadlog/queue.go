@@ -61,13 +61,21 @@ func (q *queue) add(r *request) {
 }
 
 // take takes a group: the request that is next, and those after it that fit.
-func (q *queue) take() (taken []*request) {
+func (q *queue) take() []*request {
 	most := int64(groupBytes)
 	if q.groups < q.crowd {
 		most = sharedGroupBytes
 	}
+	return q.gather(math.MaxInt64, most)
+}
+
+// takeSmall takes what is next of that which has no more than so many bytes, together.
+func (q *queue) takeSmall(most int64) []*request { return q.gather(most, most) }
+
+// gather takes requests of at most so many bytes together; the first may have more.
+func (q *queue) gather(first, most int64) (taken []*request) {
 	bytes := int64(0)
-	for at := q.next(math.MaxInt64); at != nil; at = q.next(most - bytes) {
+	for at := q.next(first); at != nil; at = q.next(most - bytes) {
 		first := at.requests[0]
 		at.requests[0], at.requests = nil, at.requests[1:]
 		taken, bytes = append(taken, first), bytes+first.bytes

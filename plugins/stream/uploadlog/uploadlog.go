@@ -58,6 +58,8 @@ type Options struct {
 	Changed func()
 	// ReadOnly opens an existing log for a replay: nothing is written, not even a repair.
 	ReadOnly bool
+
+	smallBytes int64 // For tests; 0 is the constant of that name.
 }
 
 func (o Options) withDefaults() Options {
@@ -66,6 +68,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RecentKeys <= 0 {
 		o.RecentKeys = 100_000
+	}
+	if o.smallBytes <= 0 {
+		o.smallBytes = smallBytes
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}
@@ -99,6 +104,7 @@ type Log struct {
 	answers chan answer
 	done    chan struct{}
 	arena   []byte // The group being written; begins at a block of memory.
+	second  []byte // The same of the group beside it.
 	whole   bool   // Groups are written in whole blocks.
 	recent  *recentKeys
 	active  *segment          // The segment being written; among segments once its first group is safe.

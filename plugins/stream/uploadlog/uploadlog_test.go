@@ -193,8 +193,10 @@ func TestADuplicateIsForgottenAfterADayAndBeyondTheLimit(t *testing.T) {
 func TestADuplicateSharesTheFateOfItsOriginal(t *testing.T) {
 	d := crashdisk.New(1)
 	l := mustOpen(t, d, small())
+	both := make(chan struct{})
 	d.Hook(func(op crashdisk.Op) error {
 		if op.Verb == "sync" {
+			<-both
 			return syscall.ENOSPC
 		}
 		return nil
@@ -203,6 +205,7 @@ func TestADuplicateSharesTheFateOfItsOriginal(t *testing.T) {
 	for range 2 {
 		require.NoError(t, l.Append([]Entry{uploadEntry("a", 0, 1, 10)}, func(err error) { answers <- err }))
 	}
+	close(both)
 	require.Error(t, <-answers)
 	require.Error(t, <-answers)
 	_ = l.Close()

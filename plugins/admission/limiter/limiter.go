@@ -65,8 +65,9 @@ func New(o Options) *Limiter {
 
 const (
 	stabilization = 10 * time.Second
-	// spareOf says which part of the limit one tenant leaves to the others.
-	spareOf = 8
+	// spareOf says which part of the limit one tenant leaves to the others: half of
+	// it keeps the log busy, and others need not wait until one of its is done.
+	spareOf = 2
 )
 
 // Limit is how many may be worked on now. While downstream lags it is the least.

@@ -2,9 +2,11 @@ package events
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -213,18 +215,33 @@ func (s *Scanner) text() (string, error) {
 	if s.at >= len(s.data) || s.data[s.at] != '"' {
 		return "", ErrSyntax
 	}
+	start := s.at + 1
+	s.at = textEnd(s.data, start)
+	switch {
+	case s.at == len(s.data):
+		return "", ErrSyntax
+	case s.data[s.at] == '\\':
+		return s.escaped(start)
+	}
 	s.at++
-	start := s.at
-	for ; s.at < len(s.data); s.at++ {
-		switch s.data[s.at] {
-		case '"':
-			s.at++
-			return view(s.data[start : s.at-1]), nil
-		case '\\':
-			return s.escaped(start)
+	return view(s.data[start : s.at-1]), nil
+}
+
+// textEnd is the place of the first quote or backslash from at on, or the end.
+func textEnd(data []byte, at int) int {
+	const ones, tops, quotes, slashes = 0x0101010101010101, 0x8080808080808080, '"' * 0x0101010101010101, '\\' * 0x0101010101010101
+	for ; at+8 <= len(data); at += 8 {
+		word := binary.LittleEndian.Uint64(data[at:])
+		quote, slash := word^quotes, word^slashes
+		// The lowest byte that is 0 has the lowest bit that is set.
+		if found := ((quote-ones)&^quote | (slash-ones)&^slash) & tops; found != 0 {
+			return at + bits.TrailingZeros64(found)/8
 		}
 	}
-	return "", ErrSyntax
+	for ; at < len(data) && data[at] != '"' && data[at] != '\\'; at++ {
+		continue
+	}
+	return at
 }
 
 // escaped copies a string with escapes to the scratch, whose earlier texts stay.
@@ -355,17 +372,16 @@ func (s *Scanner) skipWord() {
 }
 
 func (s *Scanner) skipText() error {
-	for s.at++; s.at < len(s.data); s.at++ {
-		switch s.data[s.at] {
-		case '"':
+	for s.at++; ; s.at += 2 {
+		s.at = textEnd(s.data, min(s.at, len(s.data)))
+		switch {
+		case s.at == len(s.data):
+			return ErrSyntax
+		case s.data[s.at] == '"':
 			s.at++
 			return nil
-		case '\\':
-			s.at++
 		}
 	}
-	s.at = len(s.data)
-	return ErrSyntax
 }
 
 // view reads bytes as text without a copy: messages are not written to.

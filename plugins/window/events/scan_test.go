@@ -153,3 +153,23 @@ func FuzzScanner(f *testing.F) {
 		}
 	})
 }
+
+func TestEndsOfTextsAreFoundWhereverTheyStand(t *testing.T) {
+	for length := range 40 {
+		for _, end := range []byte{'"', '\\'} {
+			for from := range length + 1 {
+				for at := range length + 1 {
+					data := bytes.Repeat([]byte{0xdc}, length) // One bit away from a backslash.
+					want := length
+					if at < length {
+						data[at] = end
+						if at >= from {
+							want = at
+						}
+					}
+					require.Equal(t, want, textEnd(data, from))
+				}
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/window/sketch"
@@ -41,10 +42,10 @@ type pieces struct {
 	layout layout
 	hot    int
 
-	index map[uint64]int32
-	all   []piece
-	dirty []int32
-	keys  []byte
+	places places
+	all    []piece
+	dirty  []int32
+	keys   []byte
 	// The contents of piece i stand at i times their number.
 	words     []float64
 	quantiles []sketch.Quantiles
@@ -64,7 +65,7 @@ type piece struct {
 }
 
 func newPieces(table Table, l layout, hot int) pieces {
-	return pieces{table: table, layout: l, hot: hot, index: make(map[uint64]int32)}
+	return pieces{table: table, layout: l, hot: hot}
 }
 
 func (p *pieces) key(i int32) []byte {
@@ -96,7 +97,7 @@ func (p *pieces) trim() error {
 
 // forget drops what is decoded.
 func (p *pieces) forget() {
-	clear(p.index)
+	clear(p.places)
 	clear(p.quantiles)
 	clear(p.distincts)
 	p.all, p.dirty, p.keys, p.folded = p.all[:0], p.dirty[:0], p.keys[:0], p.folded[:0]
@@ -105,7 +106,7 @@ func (p *pieces) forget() {
 
 // find returns the piece of that id; ok is false when there is none.
 func (p *pieces) find(id uint64) (i int32, ok bool, err error) {
-	if i, ok := p.index[id]; ok {
+	if i = p.places.find(p.all, id); i >= 0 {
 		return i, true, nil
 	}
 	value := p.table.Value(id)
@@ -121,8 +122,7 @@ func (p *pieces) find(id uint64) (i int32, ok bool, err error) {
 
 // has says that there is a piece of that id.
 func (p *pieces) has(id uint64) bool {
-	_, ok := p.index[id]
-	return ok || p.table.Value(id) != nil
+	return p.places.find(p.all, id) >= 0 || p.table.Value(id) != nil
 }
 
 // create makes an empty piece, which is dirty.
@@ -142,7 +142,7 @@ func (p *pieces) room(id uint64) int32 {
 	p.words = append(p.words, make([]float64, p.layout.words)...)
 	p.quantiles = append(p.quantiles, make([]sketch.Quantiles, p.layout.quantiles)...)
 	p.distincts = append(p.distincts, make([]sketch.Distinct, p.layout.distincts)...)
-	p.index[id] = i
+	p.places.add(p.all)
 	return i
 }
 
@@ -155,9 +155,8 @@ func (p *pieces) touch(i int32) {
 
 // remove deletes a piece and the bases of its sketches.
 func (p *pieces) remove(id uint64) {
-	if i, ok := p.index[id]; ok {
+	if i := p.places.find(p.all, id); i >= 0 {
 		p.all[i].id, p.all[i].folded = 0, 0
-		delete(p.index, id)
 	}
 	p.table.Delete(id)
 	for n := range p.layout.quantiles + p.layout.distincts {
@@ -210,10 +209,14 @@ func (p *pieces) encode(b []byte, i int32) []byte {
 	b = binary.AppendUvarint(b, uint64(p.all[i].start))
 	b = binary.AppendUvarint(b, uint64(p.all[i].n))
 	b = append(b, p.key(i)...)
+	b = slices.Grow(b, len(c.words)*binary.MaxVarintLen64+7) // putUvarint writes eight bytes at a time.
+	at := len(b)
+	b = b[:cap(b)]
 	for _, word := range c.words {
 		// Turned round, whole numbers are short.
-		b = binary.AppendUvarint(b, bits.ReverseBytes64(math.Float64bits(word)))
+		at += putUvarint(b[at:], bits.ReverseBytes64(math.Float64bits(word)))
 	}
+	b = b[:at]
 	for n := range c.quantiles {
 		b = c.quantiles[n].AppendTail(b)
 	}
@@ -221,6 +224,27 @@ func (p *pieces) encode(b []byte, i int32) []byte {
 		b = c.distincts[n].AppendTail(b)
 	}
 	return b
+}
+
+// putUvarint is binary.PutUvarint without a loop over bytes: a sum of decimals has
+// ten of them. It may write up to seven bytes behind its end.
+func putUvarint(b []byte, x uint64) (n int) {
+	const continued = 0x8080808080808080
+	n = (bits.Len64(x|1) + 6) / 7
+	// The low 56 bits, seven to a byte.
+	low := x&0x0fffffff | x&0xfffffff0000000<<4
+	low = low&0x00003fff00003fff | low&0x0fffc0000fffc000<<2
+	low = low&0x007f007f007f007f | low&0x3f803f803f803f80<<1
+	if n <= 8 {
+		binary.LittleEndian.PutUint64(b, low|continued&(1<<(8*(n-1))-1))
+		return n
+	}
+	binary.LittleEndian.PutUint64(b, low|continued)
+	b[8], b[9] = byte(x>>56)|0x80, byte(x>>63)
+	if n == 9 {
+		b[8] &= 0x7f
+	}
+	return n
 }
 
 // startOf reads the start out of a piece's value.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -26,13 +27,18 @@ func main() {
 	runtime.MemProfileRate = profiledBytes
 	ctx := context.Background()
 	keepHeadroom(ctx)
-	go endWhenRefused()
+	defaults := []string{"pipelines/quickstart.yaml"}
+	if slices.Contains(os.Args[1:], "streams") {
+		defaults = nil // A pipeline is no configuration for all streams.
+	} else {
+		go endWhenRefused()
+	}
 	code, err := service.RunCLIToCode(ctx,
 		service.CLIOptSetVersion(version, dateBuilt),
 		service.CLIOptSetBinaryName("connect-testengine"),
 		service.CLIOptSetProductName("connect-testengine"),
 		service.CLIOptSetDocumentationURL("https://github.com/connect-testengine/connect-testengine"),
-		service.CLIOptSetDefaultConfigPaths("pipelines/quickstart.yaml"),
+		service.CLIOptSetDefaultConfigPaths(defaults...),
 		service.CLIOptSetMainSchemaFrom(func() *service.ConfigSchema {
 			return service.GlobalEnvironment().FullConfigSchema(version, dateBuilt)
 		}),
@@ -52,8 +58,9 @@ func main() {
 	os.Exit(code)
 }
 
-// endWhenRefused closes the process in good order when a stream was refused: an
-// output inside of another one, or a buffer, cannot end its stream by itself.
+// endWhenRefused closes the process in good order when its stream was refused: an
+// output inside of another one, or a buffer, cannot end its stream by itself. In
+// `streams` mode the others go on, and that one does nothing any more.
 func endWhenRefused() {
 	<-stream.Refusals()
 	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)

@@ -1,0 +1,105 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/connect-testengine/connect-testengine/tests/harness"
+)
+
+// refusedStream reads a topic that does not exist.
+const refusedStream = `
+input:
+  kafka_stateful:
+    seed_brokers: [ BROKERS ]
+    group: pipeline
+    topics: [ nowhere ]
+    format: raw
+output: {drop: {}}
+`
+
+const goodStream = `
+input: {generate: {mapping: 'root = "again"', interval: 20ms}}
+output: {file: {path: OUT, codec: lines}}
+`
+
+const refusalSentence = "The stream ends: topic nowhere does not exist: `connect-testengine topics create` makes it"
+
+// refusal is a folder of streams, one of which is refused.
+func refusal(t *testing.T) (dir, out string) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	dir, out = t.TempDir(), filepath.Join(t.TempDir(), "out")
+	fill := strings.NewReplacer("BROKERS", strings.Join(cluster.ListenAddrs(), ","), "OUT", out)
+	for name, yaml := range map[string]string{"refused.yaml": refusedStream, "good.yaml": goodStream} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(fill.Replace(yaml)), 0o600))
+	}
+	return dir, out
+}
+
+func TestARefusalEndsTheProcessWithOneSentence(t *testing.T) {
+	dir, _ := refusal(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, harness.Binary(t), "run", "--set", "http.enabled=false", filepath.Join(dir, "refused.yaml")).CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, "%s", output)
+	require.Equal(t, 1, exit.ExitCode())
+	require.Equal(t, 1, strings.Count(string(output), refusalSentence), "%s", output)
+}
+
+func TestARefusedStreamLeavesTheOthersAlone(t *testing.T) {
+	dir, out := refusal(t)
+	address := harness.FreeAddress(t)
+	var printed bytes.Buffer
+	command := exec.CommandContext(t.Context(), harness.Binary(t), "streams", "--set", "http.address="+address, dir)
+	command.Dir = harness.Root() // Where a pipeline lies that `run` would take.
+	command.Stdout, command.Stderr = &printed, &printed
+	require.NoError(t, command.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+
+	active := func(stream string) bool {
+		response, err := http.Get("http://" + address + "/streams/" + stream)
+		if err != nil {
+			return true
+		}
+		defer response.Body.Close() //nolint:errcheck // read only
+		var said bytes.Buffer
+		_, err = said.ReadFrom(response.Body)
+		require.NoError(t, err)
+		return strings.Contains(said.String(), `"active":true`)
+	}
+	require.Eventually(t, func() bool { return !active("refused") }, time.Minute, 50*time.Millisecond)
+	written := size(out)
+	require.Eventually(t, func() bool { return size(out) > written }, time.Minute, 50*time.Millisecond, "the other one goes on")
+	require.True(t, active("good"))
+	require.Empty(t, ended)
+
+	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+	var exit *exec.ExitError
+	require.ErrorAs(t, <-ended, &exit)
+	require.Equal(t, 1, exit.ExitCode(), "one of its streams was refused")
+	require.Equal(t, 1, strings.Count(printed.String(), refusalSentence), printed.String())
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

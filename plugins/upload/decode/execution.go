@@ -10,32 +10,77 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 		return r.fail(i, "it nests too deep")
 	}
 	i, more := r.open(i, '}')
+	given := 0
 	for n := 0; more; n++ {
-		from := i
-		key, value, known := r.known(r.keys[:], n, i)
-		if !known {
-			if key, value = r.keyField(r.keys[:], n, i, executionField); value < 0 {
-				return -1
+		p := &r.keys[min(n, len(r.keys)-1)]
+		same := alike(r.b, i, &p.text)
+		if p.again(same) && given>>p.field&1 == 0 {
+			p.proved = true
+			r.spaced = r.spaced || p.spaced
+			if p.field == fieldResult {
+				e.Result = p.result
 			}
-		}
-		if to := textOf(key, e); to == nil || r.at(value) != '"' {
-			i = r.field(key, from, value, e)
-		} else if i = regular(r.b, value+1); r.at(i) == '"' {
-			*to = view(r.b[value+1 : i])
-			i++
-		} else {
-			i = r.field(key, from, value, e)
-		}
-		if i < 0 {
-			return -1
-		}
-		if i+1 < len(r.b) && r.b[i] == ',' && r.b[i+1] == '"' {
-			i++
+			if i += int(p.member); p.last {
+				return i
+			}
+			i = r.space(i)
 			continue
 		}
-		i, more = r.commaOrEnd(i, '}')
+		from, value := i, i+int(p.key)
+		if p.named(same) {
+			r.spaced = r.spaced || p.spaced
+			value = r.space(value)
+		} else if value = r.executionKey(i, p); value < 0 {
+			return -1
+		}
+		given |= 1 << p.field
+		end := value + 1
+		if to := textOf(p.field, e); to == nil || r.at(value) != '"' {
+			end = r.field(p.field, from, value, e)
+		} else if end = near(r.b, end); r.at(end) == '"' {
+			*to = view(r.b[value+1 : end])
+			end++
+		} else {
+			end = r.field(p.field, from, value, e)
+		}
+		if end < 0 {
+			return -1
+		}
+		if end+1 < len(r.b) && r.b[end] == ',' && r.b[end+1] == '"' {
+			i = end + 1
+		} else if i, more = r.commaOrEnd(end, '}'); i < 0 {
+			return -1
+		}
+		if p.learns() && usual(p.field, r.b[value:end]) && p.learnMember(r.b, from, value, end, i) {
+			p.result = e.Result
+		}
 	}
 	return i
+}
+
+// executionKey passes over a key and its colon, and remembers it for the next execution.
+func (r *reader) executionKey(i int, p *place) (value int) {
+	key, value := r.key(i)
+	if value >= 0 {
+		p.learnKey(r.b[i:value], executionField(key))
+	}
+	return value
+}
+
+// usual reports whether a value leaves an execution as it began, but for its
+// result, and may come again.
+func usual(f field, value []byte) bool {
+	switch f {
+	case fieldUnknown:
+		return false
+	case fieldResult:
+		_, known := testengine.ParseResult(string(value[1 : len(value)-1]))
+		return known
+	case fieldFailureExpanded:
+		return string(value) == "[]" || string(value) == "null"
+	default:
+		return string(value) == "null"
+	}
 }
 
 // textOf is where the text of a field goes, or nil.
@@ -174,43 +219,28 @@ func (r *reader) history(i int, e *testengine.Execution) int {
 	if r.depth >= r.maxDepth {
 		return r.fail(i, "it nests too deep")
 	}
-	start := i
-	i, more := r.open(i, '}')
-	for n := 0; more; n++ {
-		key, value, known := r.known(r.historyKeys[:], n, i)
-		if !known {
-			if key, value = r.keyField(r.historyKeys[:], n, i, historyField); value < 0 {
-				return -1
-			}
-		}
-		if i = r.skip(value, r.depth+1); i < 0 {
-			return -1
-		}
-		if key == fieldDuration {
-			r.duration(value, i, e)
-		}
-		if i+1 < len(r.b) && r.b[i] == ',' && r.b[i+1] == '"' {
-			i++
-			continue
-		}
-		if i, more = r.commaOrEnd(i, '}'); i < 0 {
-			return -1
-		}
+	r.timed, r.duration = r.depth+1, span{}
+	end := r.skip(i, r.depth)
+	if end < 0 {
+		return -1
 	}
-	e.History = testengine.RawJSON(r.raw(start, i))
-	return i
+	if r.duration.to > 0 {
+		r.seconds(r.duration, e)
+	}
+	e.History = testengine.RawJSON(r.raw(i, end))
+	return end
 }
 
-// duration takes the seconds that stand between i and end.
-func (r *reader) duration(i, end int, e *testengine.Execution) {
-	raw := r.b[i:end]
+// seconds takes the duration that stands there.
+func (r *reader) seconds(at span, e *testengine.Execution) {
+	raw := r.b[at.from:at.to]
 	if c := raw[0]; c != '-' && c-'0' > 9 {
 		if c != 'n' {
 			r.builder.Remark(r.builder.Index(), "history.duration", "not a number: it was dropped", view(raw))
 		}
 		return
 	}
-	seconds, ok := parseNumber(r.b, i, end)
+	seconds, ok := parseNumber(r.b, at.from, at.to)
 	if !ok || seconds < 0 {
 		r.builder.Remark(r.builder.Index(), "history.duration", "out of range: it was dropped", view(raw))
 		return

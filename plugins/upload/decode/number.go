@@ -48,16 +48,25 @@ func parseNumber(b []byte, i, end int) (value float64, ok bool) {
 // decimal adds the digits from i to end to a number, eight at a time.
 func decimal(b []byte, number uint64, i, end int) uint64 {
 	for i+8 <= end {
-		w := binary.LittleEndian.Uint64(b[i:]) - 0x3030303030303030
-		w = w*10 + w>>8
-		w = (w&0x000000ff000000ff*(100+1000000<<32) + w>>16&0x000000ff000000ff*(1+10000<<32)) >> 32
-		number = number*100000000 + w
+		number = number*100000000 + eight(binary.LittleEndian.Uint64(b[i:])^zeros)
 		i += 8
+	}
+	if i < end && i+8 <= len(b) {
+		n := end - i
+		return number*uint64(powers[n]) + eight((binary.LittleEndian.Uint64(b[i:])^zeros)<<(64-8*n))
 	}
 	for ; i < end; i++ {
 		number = number*10 + uint64(b[i]-'0')
 	}
 	return number
+}
+
+const zeros = 0x3030303030303030
+
+// eight is the number of eight digits, the first of them in the lowest byte.
+func eight(w uint64) uint64 {
+	w = w*10 + w>>8
+	return (w&0x000000ff000000ff*(100+1000000<<32) + w>>16&0x000000ff000000ff*(1+10000<<32)) >> 32
 }
 
 func parseSlowly(b []byte) (float64, bool) {

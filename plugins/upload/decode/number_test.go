@@ -32,3 +32,16 @@ func TestNumbersAreThoseOfStrconv(t *testing.T) {
 	_, ok := parseNumber([]byte("1e999"), 0, 5)
 	require.False(t, ok)
 }
+
+func TestNumbersEndWhereTheGrammarSays(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 50_000 {
+		b := make([]byte, 80+random.IntN(40))
+		for i := range b {
+			b[i] = "0123456789012345678900.-+eE,"[random.IntN(28)]
+		}
+		quick, slow := scanner{b: b}, scanner{b: b}
+		require.Equal(t, slow.anyNumber(0), quick.number(0), "%q", b)
+		require.Equal(t, slow.err, quick.err, "%q", b)
+	}
+}

@@ -12,9 +12,8 @@ type reader struct {
 	builder *assemble.Builder
 	// extra collects unknown members of the object that is being read.
 	extra []byte
-	// keys and historyKeys remember the order in which keys come.
-	keys        [16]memo
-	historyKeys [8]memo
+	// keys remember the members of the execution before.
+	keys [16]place
 	// depth is that of a record's object.
 	depth int
 	// The record that is being read is rejected when reject is set.

@@ -14,9 +14,15 @@ type scanner struct {
 	spaced bool
 	// high is set when a string may hold other bytes than ASCII.
 	high bool
-	// skipped remembers, by depth, the keys of the objects that were passed over.
-	skipped [skippedDepths][skippedKeys]memo
+	// skipped remembers, by depth, the members of the objects that were passed over.
+	skipped [skippedDepths][skippedKeys]place
+	// duration is where the last duration stands that was passed over in an object of the depth timed.
+	duration span
+	timed    int
 }
+
+// span is a part of the body.
+type span struct{ from, to int }
 
 // fail notes the first error and returns -1.
 func (s *scanner) fail(at int, reason string) int {

@@ -8,14 +8,15 @@ import (
 const (
 	skippedDepths = 8
 	skippedKeys   = 12
-	// mostTries is how often a place's key is learned anew: where it is another each time, that is no help.
-	mostTries = 32
 )
 
 // skip passes over a value and checks all of it.
 func (s *scanner) skip(i, depth int) int {
 	switch c := s.at(i); c {
 	case '"':
+		if end := near(s.b, i+1); s.at(end) == '"' {
+			return end + 1
+		}
 		end, _ := s.stringEnd(i + 1)
 		if end < 0 {
 			return -1
@@ -55,53 +56,58 @@ func (s *scanner) skipObject(i, depth int) int {
 	if depth > s.maxDepth {
 		return s.fail(i, "it nests too deep")
 	}
-	memos := &s.skipped[min(depth, len(s.skipped)-1)]
+	places := &s.skipped[min(depth, len(s.skipped)-1)]
 	i, more := s.open(i, '}')
 	for n := 0; more; n++ {
-		var value int
-		if n < len(memos) && memos[n].size > 0 && memos[n].matches(s.b, i) {
-			if value = i + memos[n].size; memos[n].spaced || s.at(value) <= ' ' {
-				s.spaced = true
-				value = s.space(value)
+		p := &places[min(n, len(places)-1)]
+		same := alike(s.b, i, &p.text)
+		if p.again(same) {
+			p.proved = true
+			s.spaced = s.spaced || p.spaced
+			if i += int(p.member); p.last {
+				return i
 			}
-		} else if value = s.skipKey(i, n, memos); value < 0 {
-			return -1
-		}
-		if s.at(value) != '"' {
-			i = s.skip(value, depth)
-		} else if i = regular(s.b, value+1); s.at(i) == '"' {
-			i++
-		} else {
-			i = s.skip(value, depth)
-		}
-		if i < 0 {
-			return -1
-		}
-		if i+1 < len(s.b) && s.b[i] == ',' && s.b[i+1] == '"' {
-			i++
+			i = s.space(i)
 			continue
 		}
-		i, more = s.commaOrEnd(i, '}')
+		from, f, value := i, p.field, i+int(p.key)
+		if p.named(same) {
+			s.spaced = s.spaced || p.spaced
+			value = s.space(value)
+		} else if f, value = s.skipKey(i, p); value < 0 {
+			return -1
+		}
+		end := s.skip(value, depth)
+		if end < 0 {
+			return -1
+		}
+		if end+1 < len(s.b) && s.b[end] == ',' && s.b[end+1] == '"' {
+			i = end + 1
+		} else if i, more = s.commaOrEnd(end, '}'); i < 0 {
+			return -1
+		}
+		if f == fieldDuration {
+			if depth == s.timed {
+				s.duration = span{value, end}
+			}
+		} else if p.learns() && depth < len(s.skipped)-1 {
+			p.learnMember(s.b, from, value, end, i)
+		}
 	}
 	return i
 }
 
 // skipKey passes over a key and its colon, and remembers it for the next object of the depth.
-func (s *scanner) skipKey(i, n int, memos *[skippedKeys]memo) int {
-	if s.at(i) != '"' {
-		return s.fail(i, "a key in quotes is expected")
+func (s *scanner) skipKey(i int, p *place) (field, int) {
+	key, value := s.rawKey(i)
+	if value < 0 {
+		return fieldUnknown, -1
 	}
-	end, _ := s.stringEnd(i + 1)
-	if end < 0 {
-		return -1
+	f := historyField(string(key))
+	if p.tries < mostTries {
+		p.learnKey(s.b[i:value], f)
 	}
-	value := s.colon(end + 1)
-	if value >= 0 && n < len(memos) && memos[n].tries < mostTries {
-		tries := memos[n].tries
-		memos[n].learn(s.b[i:value], fieldUnknown)
-		memos[n].tries = tries + 1
-	}
-	return value
+	return f, value
 }
 
 func (s *scanner) skipArray(i, depth int) int {
@@ -120,6 +126,29 @@ func (s *scanner) skipArray(i, depth int) int {
 
 // number passes over a number, in the grammar of RFC 8259.
 func (s *scanner) number(i int) int {
+	if !wide || i+lookBytes > len(s.b) {
+		return s.anyNumber(i)
+	}
+	// Most are digits, or digits, a point and digits.
+	ends := noDigitsWide((*[lookBytes]byte)(s.b[i:]))
+	n := bits.TrailingZeros64(ends)
+	if n == 0 || n == lookBytes || s.b[i] == '0' && n > 1 {
+		return s.anyNumber(i)
+	}
+	if s.b[i+n] == '.' {
+		point := n
+		n = bits.TrailingZeros64(ends & (ends - 1))
+		if n == point+1 || n == lookBytes {
+			return s.anyNumber(i)
+		}
+	}
+	if s.b[i+n]|0x20 == 'e' {
+		return s.anyNumber(i)
+	}
+	return i + n
+}
+
+func (s *scanner) anyNumber(i int) int {
 	if s.at(i) == '-' {
 		i++
 	}

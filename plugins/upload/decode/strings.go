@@ -25,9 +25,29 @@ func odd(w uint64) uint64 {
 	return (((w ^ twos) - above) | ((w ^ slants) - ones) | w) & highs
 }
 
+// near is regular that looks at the next bytes alone: it returns where they end
+// when there is nothing among them.
+func near(b []byte, i int) int {
+	if wide && i+lookBytes <= len(b) {
+		i += bits.TrailingZeros64(oddWide((*[lookBytes]byte)(b[i:])))
+	}
+	return i
+}
+
 // regular returns the index of the first byte from i on that is a quote, a
 // backslash, a control character or no ASCII, or the end.
 func regular(b []byte, i int) int {
+	for wide && i+lookBytes <= len(b) {
+		n := bits.TrailingZeros64(oddWide((*[lookBytes]byte)(b[i:])))
+		if i += n; n < lookBytes {
+			return i
+		}
+	}
+	return regularWords(b, i)
+}
+
+// regularWords is regular, 16 bytes at a time.
+func regularWords(b []byte, i int) int {
 	for i+16 <= len(b) {
 		words := b[i : i+16 : i+16]
 		first := odd(binary.LittleEndian.Uint64(words))
@@ -77,10 +97,18 @@ func (s *scanner) oddEnd(i int) (end int, escaped bool) {
 		switch c := b[i]; {
 		case c == '"':
 			return i, escaped
+		case c >= ' ' && c != '\\' && c < 0x80:
+			i = regular(b, i)
 		case c < ' ':
 			return s.fail(i, "a control character stands in a string"), false
 		case c == '\\':
 			escaped = true
+			if wide && i+lookBytes <= len(b) {
+				if n := bits.TrailingZeros64(escapesWide((*[lookBytes]byte)(b[i:]))); n > 0 {
+					i += n
+					continue
+				}
+			}
 			if i+1 < len(b) && shortEscape[b[i+1]] {
 				i += 2
 			} else if i = s.escape(i + 1); i < 0 {

@@ -16,7 +16,7 @@ type Walker struct {
 	i     int
 	depth int
 	// keys remembers, by depth, the keys of the objects that were walked.
-	keys [skippedDepths][skippedKeys]memo
+	keys [skippedDepths][skippedKeys]place
 	// whole is the size of the body; b is no more than the line while Lines is at work.
 	whole int
 }
@@ -107,20 +107,18 @@ func (w *Walker) memberKey(n, i int) (key []byte, value int) {
 	if w.depth >= len(w.keys) || n >= skippedKeys {
 		return w.rawKey(i)
 	}
-	m := &w.keys[w.depth][n]
-	if m.size > 0 && m.matches(w.b, i) {
-		end := i + m.size - len(`":`)
-		if m.spaced {
+	p := &w.keys[w.depth][n]
+	if p.named(alike(w.b, i, &p.text)) {
+		end := i + int(p.key) - len(`":`)
+		if p.spaced {
 			w.spaced = true
 			end--
 		}
-		return w.b[i+1 : end], w.space(i + m.size)
+		return w.b[i+1 : end], w.space(i + int(p.key))
 	}
 	key, value = w.rawKey(i)
-	if value >= 0 && m.tries < mostTries {
-		tries := m.tries + 1
-		m.learn(w.b[i:value], fieldUnknown)
-		m.tries = tries
+	if value >= 0 && p.tries < mostTries {
+		p.learnKey(w.b[i:value], fieldUnknown)
 	}
 	return key, value
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -99,14 +100,22 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 	d.metrics.hold(-room.held)
 	room.giveBack()
 	if err == nil {
+		took := d.now().Sub(started)
+		w.Header().Set("Server-Timing", serverTiming(took))
 		by.accept(w, r, accepted)
-		d.metrics.end(resultAccepted, size, d.now().Sub(started))
+		d.metrics.end(resultAccepted, size, took)
 		return
 	}
 	refused := d.refusal(err)
 	by.refuse(w, r, refused)
 	d.metrics.end(refused.result, 0, 0)
 	linger(w, r)
+}
+
+// serverTiming tells whoever waits how much of it was here, in milliseconds from
+// the request's header to its answer.
+func serverTiming(took time.Duration) string {
+	return "door;dur=" + strconv.FormatFloat(float64(took.Microseconds())/1000, 'f', -1, 64)
 }
 
 // take does everything between the header and the answer.

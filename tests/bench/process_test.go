@@ -23,7 +23,9 @@ import (
 // loaded is what the load generator printed.
 type loaded struct {
 	perSecond, megabytes, p50, p99 float64
-	accepted                       int
+	// served is what the server says of its own part.
+	served50, served99 float64
+	accepted           int
 }
 
 // load runs the generator in its own process until it ends.
@@ -48,7 +50,12 @@ func generator(b *testing.B) string {
 // startLoad starts the generator; the result waits for its end.
 func startLoad(b *testing.B, process *harness.Process, args ...string) (wait func() loaded) {
 	b.Helper()
-	args = append([]string{"-address", strings.TrimPrefix(process.URL, "http://")}, args...)
+	return startLoadAt(b, strings.TrimPrefix(process.URL, "http://"), args...)
+}
+
+func startLoadAt(b *testing.B, address string, args ...string) (wait func() loaded) {
+	b.Helper()
+	args = append([]string{"-address", address}, args...)
 	command := exec.CommandContext(b.Context(), generator(b), args...)
 	var printed bytes.Buffer
 	command.Stdout, command.Stderr = &printed, &printed
@@ -63,8 +70,8 @@ func readLoaded(b *testing.B, out []byte) loaded {
 	b.Helper()
 	var l loaded
 	var uploads int
-	_, err := fmt.Sscanf(string(out), "executions/s %f MB/s %f p50 %f ms p99 %f ms uploads %d accepted %d",
-		&l.perSecond, &l.megabytes, &l.p50, &l.p99, &uploads, &l.accepted)
+	_, err := fmt.Sscanf(string(out), "executions/s %f MB/s %f p50 %f ms p99 %f ms served p50 %f ms p99 %f ms uploads %d accepted %d",
+		&l.perSecond, &l.megabytes, &l.p50, &l.p99, &l.served50, &l.served99, &uploads, &l.accepted)
 	require.NoError(b, err, "%s", out)
 	require.Equal(b, uploads, l.accepted, "%s", out)
 	return l

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,7 +37,9 @@ type settings struct {
 type seen struct {
 	answers   map[int]int
 	latencies []time.Duration
-	bytes     int64
+	// served is how long the server says that it had each request (Server-Timing).
+	served []time.Duration
+	bytes  int64
 }
 
 func main() {
@@ -50,7 +53,11 @@ func main() {
 	flag.DurationVar(&s.duration, "duration", 10*time.Second, "how long")
 	flag.BoolVar(&s.gzip, "gzip", false, "send Content-Encoding: gzip")
 	flag.IntVar(&s.rate, "rate", 0, "executions a second that become due, answered in time or not; 0 is as fast as it goes")
+	serve := flag.Bool("serve", false, "be a server at the address that reads bodies and answers 202 at once, for comparison")
 	flag.Parse()
+	if *serve {
+		log.Fatal(serveBare(s.address))
+	}
 	s.tokens = strings.Split(tokens, ",")
 
 	if s.sample = sampleOf(kind); path != "" {
@@ -137,6 +144,10 @@ func post(s settings, token string, t *timetable) seen {
 		}
 		result.answers[answer.StatusCode]++
 		result.latencies = append(result.latencies, time.Since(asked))
+		_, duration, _ := strings.Cut(answer.Header.Get("Server-Timing"), "dur=")
+		if milliseconds, err := strconv.ParseFloat(duration, 64); err == nil {
+			result.served = append(result.served, time.Duration(milliseconds*float64(time.Millisecond)))
+		}
 		result.bytes += int64(len(body))
 	}
 }
@@ -151,21 +162,22 @@ func pack(part []byte) []byte {
 
 func report(s settings, all []seen) {
 	answers := map[int]int{}
-	var latencies []time.Duration
+	latencies, served := []time.Duration{}, []time.Duration{0}
 	var sent int64
 	for _, one := range all {
 		for status, n := range one.answers {
 			answers[status] += n
 		}
 		latencies = append(latencies, one.latencies...)
+		served = append(served, one.served...)
 		sent += one.bytes
 	}
-	slices.Sort(latencies)
 	seconds := s.duration.Seconds()
-	at := func(share float64) float64 {
-		return float64(latencies[int(share*float64(len(latencies)-1))].Microseconds()) / 1000
+	at := func(took []time.Duration, share float64) float64 {
+		slices.Sort(took)
+		return float64(took[int(share*float64(len(took)-1))].Microseconds()) / 1000
 	}
-	fmt.Printf("executions/s %.0f MB/s %.0f p50 %.2f ms p99 %.2f ms uploads %d accepted %d\n",
+	fmt.Printf("executions/s %.0f MB/s %.0f p50 %.2f ms p99 %.2f ms served p50 %.2f ms p99 %.2f ms uploads %d accepted %d\n",
 		float64(answers[http.StatusAccepted]*s.executions)/seconds, float64(sent)/1e6/seconds,
-		at(0.5), at(0.99), len(latencies), answers[http.StatusAccepted])
+		at(latencies, 0.5), at(latencies, 0.99), at(served, 0.5), at(served, 0.99), len(latencies), answers[http.StatusAccepted])
 }

@@ -15,7 +15,8 @@ type Walker struct {
 	arena
 	i     int
 	depth int
-	// keys remembers, by depth, the keys of the objects that were walked.
+	// keys remembers, by depth, the keys of the objects that were walked; the deepest
+	// share theirs with the outermost, of which there are few.
 	keys [skippedDepths][skippedKeys]place
 	// whole is the size of the body; b is no more than the line while Lines is at work.
 	whole int
@@ -104,10 +105,10 @@ func (w *Walker) Elements() iter.Seq[Place] {
 // memberKey returns the key at i, the n-th of its object, and the index of its
 // value. A runner writes its objects alike: mostly the key of before is there.
 func (w *Walker) memberKey(n, i int) (key []byte, value int) {
-	if w.depth >= len(w.keys) || n >= skippedKeys {
+	if n >= skippedKeys {
 		return w.rawKey(i)
 	}
-	p := &w.keys[w.depth][n]
+	p := &w.keys[w.depth%skippedDepths][n]
 	if p.named(alike(w.b, i, &p.text)) {
 		end := i + int(p.key) - len(`":`)
 		if p.spaced {

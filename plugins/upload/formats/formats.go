@@ -170,7 +170,7 @@ func of(format *format, data []byte, offset int) (opened, error) {
 	case bytes.HasPrefix(data, []byte(byteOrder8)):
 		data, offset = data[len(byteOrder8):], offset+len(byteOrder8)
 	case bytes.HasPrefix(data, []byte(byteOrder16)):
-		return opened{}, &assemble.SyntaxError{Format: format.name, Offset: offset, Reason: "it is UTF-16, as > writes in PowerShell: write it as UTF-8"}
+		return opened{}, &assemble.SyntaxError{Format: format.name, Offset: offset, Reason: "it is UTF-16, as PowerShell writes it: write it as UTF-8"}
 	}
 	return opened{format: format, data: data, offset: offset}, nil
 }

@@ -16,13 +16,8 @@ type jsonReader struct {
 
 func (j *jsonReader) read() error {
 	start, found := j.w.Here(), j.w.Kind() == '{'
-	for key := range j.w.Members() {
-		if key != "resourceSpans" {
-			continue
-		}
-		for range j.w.Elements() {
-			j.resourceSpans()
-		}
+	for range j.w.Each("resourceSpans") {
+		j.resourceSpans()
 	}
 	if !found {
 		j.w.Fail(start, "an object with resourceSpans is expected")
@@ -36,19 +31,13 @@ func (j *jsonReader) resourceSpans() {
 	for key := range j.w.Members() {
 		switch key {
 		case "resource":
-			for key := range j.w.Members() {
-				if key == "attributes" {
-					j.r.resources[n].attributes = j.attributes()
-				}
+			for range j.w.Member("attributes") {
+				j.r.resources[n].attributes = j.attributes()
 			}
 		case "scopeSpans":
 			for range j.w.Elements() {
-				for key := range j.w.Members() {
-					if key == "spans" {
-						for range j.w.Elements() {
-							j.span(n)
-						}
-					}
+				for range j.w.Each("spans") {
+					j.span(n)
 				}
 			}
 		}

@@ -38,12 +38,8 @@ func LookCucumber(body []byte, maxDepth int) (scenarios int, err error) {
 	w := decode.NewWalker(body, maxDepth)
 	start, array := w.Here(), w.Kind() == '['
 	for range w.Elements() {
-		for key := range w.Members() {
-			if key == "elements" {
-				for range w.Elements() {
-					scenarios += scenario(w)
-				}
-			}
+		for range w.Each("elements") {
+			scenarios += scenario(w)
 		}
 	}
 	return looked(w, start, array, notCucumber, scenarios)
@@ -52,8 +48,8 @@ func LookCucumber(body []byte, maxDepth int) (scenarios int, err error) {
 // scenario is 1, or 0 for the background of the next one.
 func scenario(w *decode.Walker) int {
 	count := 1
-	for key := range w.Members() {
-		if key == "type" && w.Text() == background {
+	for range w.Member("type") {
+		if w.Text() == background {
 			count = 0
 		}
 	}
@@ -65,7 +61,6 @@ func scenario(w *decode.Walker) int {
 func (r *reader) feature() {
 	f := feature{reader: r, rows: map[string]rows{}}
 	var elements decode.Place
-	waiting := false
 	for key := range r.w.Members() {
 		switch key {
 		case "name":
@@ -76,17 +71,11 @@ func (r *reader) feature() {
 			if f.name != "" && f.file != "" {
 				f.elements()
 			} else {
-				elements, waiting = r.w.Here(), true
+				elements = r.w.Here()
 			}
 		}
 	}
-	if !waiting || r.w.Err() != nil {
-		return
-	}
-	end := r.w.Here()
-	r.w.Back(elements)
-	f.elements()
-	r.w.Back(end)
+	r.w.Reread(elements, f.elements)
 }
 
 func (f *feature) elements() {
@@ -174,7 +163,7 @@ func (f *feature) element(at decode.Place) {
 		return
 	}
 	f.background = steps{}
-	e.Scope, e.File, e.Location = f.name, f.file, f.located(f.file, line)
+	e.Scope, e.File, e.Location = f.name, f.file, f.located(f.file, line, "")
 	e.Name = f.rowName(e.Name, line, id)
 	f.result(e, cucumberWords, found.worst)
 	e.FailureReason = found.reason

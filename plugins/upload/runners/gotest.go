@@ -86,6 +86,7 @@ type goTest struct {
 	*reader
 	packages map[string]*goPackage
 	order    []*goPackage
+	last     *goPackage // of the event before
 	// builds is what the compiler said, by import path.
 	builds map[string][]decode.Place
 	free   []*goRunning
@@ -95,6 +96,7 @@ type goTest struct {
 type goPackage struct {
 	name    string
 	running map[string]*goRunning
+	recent  *goRunning   // the one of the event before, nil when it has ended
 	started []*goRunning // in the order of their starts, some of them ended
 	output  []decode.Place
 	failed  int
@@ -147,7 +149,7 @@ func (g *goTest) take(e goEvent) {
 	case e.action == "run" && e.test != "":
 		p.start(e.test, g.make())
 	case e.action == "output" && e.test != "":
-		if running := p.running[e.test]; running != nil {
+		if running := p.find(e.test); running != nil {
 			running.output = append(running.output, e.output)
 		}
 	case e.action == "output":
@@ -160,12 +162,16 @@ func (g *goTest) take(e goEvent) {
 }
 
 func (g *goTest) packageOf(name string) *goPackage {
+	if g.last != nil && g.last.name == name {
+		return g.last
+	}
 	p := g.packages[name]
 	if p == nil {
 		p = &goPackage{name: name, running: map[string]*goRunning{}}
 		g.packages[name] = p
 		g.order = append(g.order, p)
 	}
+	g.last = p
 	return p
 }
 
@@ -184,15 +190,24 @@ func (p *goPackage) start(test string, running *goRunning) {
 	}
 	*running = goRunning{name: test, output: running.output[:0]}
 	p.running[test] = running
+	p.recent = running
 	p.started = append(p.started, running)
 }
 
+// find is the running test of that name, or nil.
+func (p *goPackage) find(test string) *goRunning {
+	if p.recent == nil || p.recent.name != test {
+		p.recent = p.running[test]
+	}
+	return p.recent
+}
+
 func (g *goTest) testEnded(p *goPackage, e goEvent) {
-	running := p.running[e.test]
+	running := p.find(e.test)
 	if running == nil {
 		running = &goRunning{name: e.test}
 	}
-	running.ended = true
+	running.ended, p.recent = true, nil
 	delete(p.running, e.test)
 	if len(p.running) == 0 { // all that have started have ended: their memory is used again
 		g.free = append(g.free, p.started...)
@@ -254,7 +269,8 @@ func (g *goTest) packageEnded(p *goPackage, e goEvent) {
 		g.suiteError(p.name, buildFailure, "", text)
 	}
 	delete(g.packages, p.name)
-	p.output, p.running = nil, nil
+	g.last = nil
+	p.output, p.running, p.recent = nil, nil, nil
 }
 
 // unfinished hands in tests that began and did not end: another one stopped the

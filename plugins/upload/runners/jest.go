@@ -26,12 +26,10 @@ var jestWords = map[string]testengine.Result{
 func FeedJest(builder *assemble.Builder, body []byte) error {
 	r := newReader(builder, body)
 	start, found := r.w.Here(), false
-	for key := range r.w.Members() {
-		if key == "testResults" {
-			found = true
-			for range r.w.Elements() {
-				r.jestFile()
-			}
+	for range r.w.Member("testResults") {
+		found = true
+		for range r.w.Elements() {
+			r.jestFile()
 		}
 	}
 	_, err := looked(r.w, start, found, notJest, 0)
@@ -42,18 +40,11 @@ func FeedJest(builder *assemble.Builder, body []byte) error {
 func LookJest(body []byte, maxDepth int) (tests int, err error) {
 	w := decode.NewWalker(body, maxDepth)
 	start, found := w.Here(), false
-	for key := range w.Members() {
-		if key != "testResults" {
-			continue
-		}
+	for range w.Member("testResults") {
 		found = true
 		for range w.Elements() {
-			for key := range w.Members() {
-				if key == "assertionResults" {
-					for range w.Elements() {
-						tests++
-					}
-				}
+			for range w.Each("assertionResults") {
+				tests++
 			}
 		}
 	}
@@ -65,7 +56,6 @@ func LookJest(body []byte, maxDepth int) (tests int, err error) {
 func (r *reader) jestFile() {
 	var name, status, message string
 	var results decode.Place
-	var has bool
 	for key := range r.w.Members() {
 		switch key {
 		case "name":
@@ -75,18 +65,16 @@ func (r *reader) jestFile() {
 		case "message":
 			message = r.w.Text()
 		case "assertionResults":
-			results, has = r.w.Here(), r.w.Kind() == '['
+			results = r.w.Here()
 		}
 	}
-	end, tests := r.w.Here(), 0
-	if has && r.w.Err() == nil {
-		r.w.Back(results)
+	tests := 0
+	r.w.Reread(results, func() {
 		for at := range r.w.Elements() {
 			tests++
 			r.assertion(at, name)
 		}
-		r.w.Back(end)
-	}
+	})
 	if tests == 0 && status == "failed" && name != "" && r.w.Err() == nil {
 		r.suiteError("", name, name, message)
 	}
@@ -102,7 +90,7 @@ func (r *reader) assertion(at decode.Place, file string) {
 	for key := range r.w.Members() {
 		switch key {
 		case "ancestorTitles":
-			e.Scope = spaced(r.texts())
+			e.Scope = r.spaced(r.texts())
 		case "title":
 			e.Name = r.w.Text()
 		case "status":
@@ -118,10 +106,12 @@ func (r *reader) assertion(at decode.Place, file string) {
 				retried = assemble.Reason(assemble.WithoutColours(reasons[0]))
 			}
 		case "location":
-			line = r.line()
+			for range r.w.Member("line") {
+				line = r.w.Raw()
+			}
 		}
 	}
-	e.File, e.Location = file, r.located(file, line)
+	e.File, e.Location = file, r.located(file, line, "")
 	r.result(e, jestWords, status)
 	if e.Result == testengine.ResultPassed && invocations > 1 && e.FailureReason == "" {
 		if retried == "" {
@@ -132,22 +122,34 @@ func (r *reader) assertion(at decode.Place, file string) {
 	r.close(e, at)
 }
 
-// spaced joins titles; a single one costs nothing.
-func spaced(titles []string) string {
+// spaced joins titles; the ones of the test before cost nothing.
+func (r *reader) spaced(titles []string) string {
 	if len(titles) == 1 {
 		return titles[0]
 	}
-	return strings.Join(titles, " ")
+	if joined(r.scope, titles) {
+		return r.scope
+	}
+	r.scope = strings.Join(titles, " ")
+	return r.scope
 }
 
-// line is the line of a location object.
-func (r *reader) line() (line string) {
-	for key := range r.w.Members() {
-		if key == "line" {
-			line = r.w.Raw()
+// joined reports whether a text is the titles with spaces between them.
+func joined(text string, titles []string) bool {
+	for i, title := range titles {
+		if i > 0 {
+			if text == "" || text[0] != ' ' {
+				return false
+			}
+			text = text[1:]
 		}
+		rest, found := strings.CutPrefix(text, title)
+		if !found {
+			return false
+		}
+		text = rest
 	}
-	return line
+	return text == ""
 }
 
 // messages makes one entry of each failure: what was said, and the stack.

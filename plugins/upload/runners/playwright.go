@@ -19,20 +19,28 @@ const notPlaywright = "there are no suites: playwright test --reporter json writ
 func FeedPlaywright(builder *assemble.Builder, body []byte) error {
 	r := newReader(builder, body)
 	p := playwright{reader: &r}
-	start, found := r.w.Here(), false
+	var suites decode.Place
+	start, found, configured := r.w.Here(), false, false
 	for key := range r.w.Members() {
 		switch key {
 		case "config":
-			p.config()
+			for range r.w.Member("rootDir") {
+				p.root = r.w.Text()
+			}
+			configured = true
 		case "suites":
-			found = true
-			p.suites(-1)
+			if found = true; configured { // the order that Playwright writes
+				p.suites("")
+			} else {
+				suites = r.w.Here()
+			}
 		case "errors":
 			for range r.w.Elements() {
 				p.globals = append(p.globals, p.problem())
 			}
 		}
 	}
+	r.w.Reread(suites, func() { p.suites("") })
 	if _, err := looked(r.w, start, found, notPlaywright, 0); err != nil {
 		return err
 	}
@@ -46,9 +54,6 @@ func FeedPlaywright(builder *assemble.Builder, body []byte) error {
 			r.suiteError("", name, file, global.text)
 		}
 	}
-	for i := range p.specs {
-		p.tests(&p.specs[i])
-	}
 	return r.w.Err()
 }
 
@@ -56,11 +61,9 @@ func FeedPlaywright(builder *assemble.Builder, body []byte) error {
 func LookPlaywright(body []byte, maxDepth int) (attempts int, err error) {
 	w := decode.NewWalker(body, maxDepth)
 	start, found := w.Here(), false
-	for key := range w.Members() {
-		if key == "suites" {
-			found = true
-			attempts = countSuites(w)
-		}
+	for range w.Member("suites") {
+		found = true
+		attempts = countSuites(w)
 	}
 	return looked(w, start, found, notPlaywright, attempts)
 }
@@ -82,201 +85,134 @@ func countSuites(w *decode.Walker) (attempts int) {
 }
 
 func countTests(w *decode.Walker) (attempts int) {
-	for key := range w.Members() {
-		if key != "tests" {
-			continue
+	for range w.Each("tests") {
+		results := 0
+		for range w.Each("results") {
+			results++
 		}
-		for range w.Elements() {
-			results := 0
-			for key := range w.Members() {
-				if key == "results" {
-					for range w.Elements() {
-						results++
-					}
-				}
-			}
-			attempts += max(1, results)
-		}
+		attempts += max(1, results)
 	}
 	return attempts
 }
 
-// playwright is a file that is being read: first its tree, then the tests, since
-// what names a test may stand behind it.
+// playwright is a file that is being read.
 type playwright struct {
 	*reader
 	root string
 	// The file that was asked for last, and its path.
 	from, to string
-	tree     []pwSuite
-	specs    []pwSpec
+	runs     []pwTest // of the spec that is being read
 	globals  []pwError
-}
-
-type pwSuite struct {
-	parent int
-	title  string
-	// The titles down to here, in the project that was asked for last.
-	project, titles string
-	joined          bool
-}
-
-type pwSpec struct {
-	suite        int
-	title, file  string
-	line, column string
-	tests        decode.Place
 }
 
 type pwError struct{ text, file string }
 
-func (p *playwright) config() {
-	for key := range p.w.Members() {
-		if key == "rootDir" {
-			p.root = p.w.Text()
-		}
-	}
-}
-
-func (p *playwright) suites(parent int) {
+// suites reads suites below one whose titles are joined, each with a space before it.
+func (p *playwright) suites(above string) {
 	for range p.w.Elements() {
-		n := len(p.tree)
-		p.tree = append(p.tree, pwSuite{parent: parent})
-		for key := range p.w.Members() {
-			switch key {
-			case "title":
-				p.tree[n].title = p.w.Text()
-			case "suites":
-				p.suites(n)
-			case "specs":
-				for range p.w.Elements() {
-					p.spec(n)
-				}
-			}
-		}
+		p.suite(above)
 	}
 }
 
-func (p *playwright) spec(suite int) {
-	s := pwSpec{suite: suite}
-	found := false
+func (p *playwright) suite(above string) {
+	var suites, specs decode.Place
+	titles, titled := "", false
 	for key := range p.w.Members() {
 		switch key {
 		case "title":
-			s.title = p.w.Text()
-		case "file":
-			s.file = p.w.Text()
-		case "line":
-			s.line = p.w.Raw()
-		case "column":
-			s.column = p.w.Raw()
-		case "tests":
-			s.tests, found = p.w.Here(), p.w.Kind() == '['
-		}
-	}
-	if found {
-		p.specs = append(p.specs, s)
-	}
-}
-
-// path is a file of the report from the folder of the run.
-func (p *playwright) path(file string) string {
-	if file == "" || file[0] == '/' || p.root == "" {
-		return file
-	}
-	if file != p.from {
-		p.from, p.to = file, p.root+"/"+file
-	}
-	return p.to
-}
-
-func (p *playwright) tests(s *pwSpec) {
-	p.w.Back(s.tests)
-	for at := range p.w.Elements() {
-		p.test(s, at)
-	}
-}
-
-// pwTest is what the attempts of a test share.
-type pwTest struct {
-	*pwSpec
-	scope, location, expected string
-	tags                      []testengine.Tag
-	run                       bool
-}
-
-func (p *playwright) test(s *pwSpec, at decode.Place) {
-	t := pwTest{pwSpec: s}
-	var results decode.Place
-	named, annotated, waiting := false, false, false
-	for key := range p.w.Members() {
-		switch key {
-		case "projectName":
-			t.name(p, p.w.Text())
-			named = true
-		case "expectedStatus":
-			t.expected = p.w.Text()
-		case "annotations":
-			t.tags, annotated = p.annotations(), true
-		case "results":
-			if named && annotated && t.expected != "" { // the order that Playwright writes
-				p.attempts(&t)
-			} else {
-				results, waiting = p.w.Here(), true
+			titles, titled = p.w.Join(above, " ", p.w.Text()), true
+		case "suites":
+			if suites = p.w.Here(); titled { // the order that Playwright writes
+				p.suites(titles)
+				suites = decode.Place{}
+			}
+		case "specs":
+			if specs = p.w.Here(); titled {
+				p.specs(titles)
+				specs = decode.Place{}
 			}
 		}
 	}
-	if p.w.Err() != nil {
-		return
+	if !titled {
+		titles = above + " "
 	}
-	if !named {
-		t.name(p, "")
+	p.w.Reread(specs, func() { p.specs(titles) })
+	p.w.Reread(suites, func() { p.suites(titles) })
+}
+
+func (p *playwright) specs(titles string) {
+	for range p.w.Elements() {
+		p.spec(titles)
 	}
-	if waiting {
-		if t.expected == "" {
-			t.expected = "passed"
+}
+
+// spec reads what came of one test. Its file and line stand behind the attempts.
+func (p *playwright) spec(titles string) {
+	var title, file, line, column string
+	p.runs = p.runs[:0]
+	for key := range p.w.Members() {
+		switch key {
+		case "title":
+			title = p.w.Text()
+		case "file":
+			file = p.w.Text()
+		case "line":
+			line = p.w.Raw()
+		case "column":
+			column = p.w.Raw()
+		case "tests":
+			for at := range p.w.Elements() {
+				p.test(at)
+			}
 		}
-		end := p.w.Here()
-		p.w.Back(results)
-		p.attempts(&t)
-		p.w.Back(end)
 	}
-	if !t.run { // the run ended before it began
-		e := p.builder.Begin(p.w.Remaining())
-		e.Result = testengine.ResultSkipped
-		p.finish(&t, e, at)
-	}
+	file = p.path(file)
+	location, run := p.located(file, line, column), -1
+	var scope string
+	p.release(func(n int, x *record, e *testengine.Execution) {
+		for run < 0 || n >= p.runs[run].to {
+			run++
+			scope = p.w.Join(" ", p.runs[run].project, titles, " ", title)
+		}
+		e.Scope, e.Name, e.File, e.Location = scope, title, file, location
+		p.judge(e, p.runs[run].expected, x.word)
+		for _, tag := range p.runs[run].tags {
+			p.builder.Tag(e, tag.Key, tag.Value)
+		}
+	})
 }
 
-// name settles what depends on the project.
-func (t *pwTest) name(p *playwright, project string) {
-	t.scope = p.scope(t.pwSpec, project)
-	t.location = p.located(p.located(p.path(t.file), t.line), t.column)
+// pwTest is what the attempts of a test in one project share. They are held up to
+// the place to. The scope is what the collector sends: project, file, describe
+// blocks and title, in one line that begins with a space for the root's empty name.
+type pwTest struct {
+	project, expected string
+	tags              []testengine.Tag
+	to                int
 }
 
-func (p *playwright) attempts(t *pwTest) {
-	for at := range p.w.Elements() {
-		t.run = true
-		p.attempt(t, at)
+func (p *playwright) test(at decode.Place) {
+	t := pwTest{expected: "passed"}
+	from := len(p.held)
+	for key := range p.w.Members() {
+		switch key {
+		case "projectName":
+			t.project = p.w.Text()
+		case "expectedStatus":
+			t.expected = p.w.Text()
+		case "annotations":
+			t.tags = p.annotations()
+		case "results":
+			for at := range p.w.Elements() {
+				p.attempt(at)
+			}
+		}
 	}
-}
-
-// scope is what the collector sends: project, file, describe blocks and title,
-// in one line that begins with a space for the root suite's empty name.
-func (p *playwright) scope(s *pwSpec, project string) string {
-	return p.w.Join(p.titles(s.suite, project), " ", s.title)
-}
-
-func (p *playwright) titles(n int, project string) string {
-	if n < 0 {
-		return " " + project
+	if len(p.held) == from { // the run ended before it began
+		p.held = append(p.held, record{word: "skipped", from: at, to: p.w.Here()})
 	}
-	suite := &p.tree[n]
-	if !suite.joined || suite.project != project {
-		suite.titles = p.titles(suite.parent, project) + " " + suite.title
-		suite.project, suite.joined = project, true
-	}
-	return suite.titles
+	t.to = len(p.held)
+	p.runs = append(p.runs, t)
 }
 
 // annotations are tags where their type begins with @.
@@ -298,31 +234,29 @@ func (p *playwright) annotations() (tags []testengine.Tag) {
 	return tags
 }
 
-func (p *playwright) attempt(t *pwTest, at decode.Place) {
-	e, ok := p.begin(at)
+func (p *playwright) attempt(at decode.Place) {
+	x, ok := p.hold(at)
 	if !ok {
 		return
 	}
-	status := ""
 	for key := range p.w.Members() {
 		switch key {
 		case "status":
-			status = p.w.Text()
+			x.word = p.w.Text()
 		case "duration":
-			p.duration(e, 1000)
+			p.duration(&x.Execution, 1000)
 		case "errors":
 			for range p.w.Elements() {
 				found := p.problem()
-				if e.FailureReason == "" {
-					e.FailureReason = assemble.Reason(found.text)
+				if x.FailureReason == "" {
+					x.FailureReason = assemble.Reason(found.text)
 				}
 				said, stack := splitStack(found.text)
 				p.failures.Add(said, stack...)
 			}
 		}
 	}
-	p.judge(e, t.expected, status)
-	p.finish(t, e, at)
+	p.keep(x)
 }
 
 // judge says what an attempt is: one that fails as test.fail() expects has
@@ -347,13 +281,15 @@ func (p *playwright) judge(e *testengine.Execution, expected, status string) {
 	}
 }
 
-func (p *playwright) finish(t *pwTest, e *testengine.Execution, at decode.Place) {
-	e.Name, e.Scope, e.File = t.title, t.scope, p.path(t.file)
-	e.Location = t.location
-	for _, tag := range t.tags {
-		p.builder.Tag(e, tag.Key, tag.Value)
+// path is a file of the report from the folder of the run.
+func (p *playwright) path(file string) string {
+	if file == "" || file[0] == '/' || p.root == "" {
+		return file
 	}
-	p.close(e, at)
+	if file != p.from {
+		p.from, p.to = file, p.root+"/"+file
+	}
+	return p.to
 }
 
 // problem reads an error: what it says, and the file that it stands in.
@@ -366,10 +302,8 @@ func (p *playwright) problem() (found pwError) {
 		case "stack":
 			stack = assemble.WithoutColours(p.w.Text())
 		case "location":
-			for key := range p.w.Members() {
-				if key == "file" {
-					found.file = p.w.Text()
-				}
+			for range p.w.Member("file") {
+				found.file = p.w.Text()
 			}
 		}
 	}

@@ -43,12 +43,10 @@ func FeedRSpec(builder *assemble.Builder, body []byte) error {
 func LookRSpec(body []byte, maxDepth int) (examples int, err error) {
 	w := decode.NewWalker(body, maxDepth)
 	start, found := w.Here(), false
-	for key := range w.Members() {
-		if key == "examples" {
-			found = true
-			for range w.Elements() {
-				examples++
-			}
+	for range w.Member("examples") {
+		found = true
+		for range w.Elements() {
+			examples++
 		}
 	}
 	return looked(w, start, found, notRSpec, examples)
@@ -81,7 +79,7 @@ func (r *reader) example(at decode.Place) {
 		}
 	}
 	e.Scope = groupOf(full, e.Name)
-	e.Location = r.located(e.File, line)
+	e.Location = r.located(e.File, line, "")
 	r.result(e, rspecWords, status)
 	if e.Result == testengine.ResultSkipped {
 		e.FailureReason = pending

@@ -19,6 +19,8 @@ type reader struct {
 	builder  *assemble.Builder
 	failures assemble.Failures
 	lines    []string
+	scope    string // the last one that was joined
+	held     []record
 }
 
 func newReader(builder *assemble.Builder, body []byte) reader {
@@ -43,14 +45,70 @@ func (r *reader) begin(at decode.Place) (e *testengine.Execution, ok bool) {
 // close accepts the record that began at that place, unless it names no test.
 func (r *reader) close(e *testengine.Execution, at decode.Place) {
 	e.FailureExpanded = r.failures.Take()
+	r.settle(e, at, r.w.Here())
+}
+
+func (r *reader) settle(e *testengine.Execution, from, to decode.Place) {
 	switch {
 	case r.w.Err() != nil:
 	case e.Name == "":
-		r.builder.Reject("name", "missing", r.w.Between(at, r.w.Here()))
+		r.builder.Reject("name", "missing", r.w.Between(from, to))
 	default:
 		r.builder.Accept()
 	}
 }
+
+// record is one whose file or name stands behind it: it is held until then.
+type record struct {
+	testengine.Execution
+	word     string // of its result, as the runner has it
+	from, to decode.Place
+	none     bool // it is no object
+}
+
+// hold begins a record like begin. It stays valid until the next one is held.
+func (r *reader) hold(at decode.Place) (x *record, ok bool) {
+	r.held = append(r.held, record{from: at, to: at})
+	x = &r.held[len(r.held)-1]
+	if r.w.Kind() == '{' {
+		return x, true
+	}
+	r.w.Skip()
+	x.none, x.to = true, r.w.Here()
+	return x, false
+}
+
+// keep ends the record that was held last.
+func (r *reader) keep(x *record) {
+	x.FailureExpanded, x.to = r.failures.Take(), r.w.Here()
+}
+
+// release hands the records that are held to the builder, each when finish has
+// told what was missing.
+func (r *reader) release(finish func(n int, x *record, e *testengine.Execution)) {
+	held := r.held
+	r.held = r.held[:0]
+	for n := range held {
+		if r.w.Err() != nil {
+			break
+		}
+		x := &held[n]
+		e := r.builder.Begin(r.w.Remaining())
+		if x.none {
+			r.builder.Reject("record", "not an object", r.w.Between(x.from, x.to))
+			continue
+		}
+		index := e.Index
+		*e = x.Execution
+		e.Index = index
+		finish(n, x, e)
+		r.settle(e, x.from, x.to)
+	}
+	clear(held)
+}
+
+// index is the place of the record that is being read.
+func (r *reader) index() int { return r.builder.Index() + max(0, len(r.held)-1) }
 
 // duration reads a number of which there are that many in a second.
 func (r *reader) duration(e *testengine.Execution, second float64) {
@@ -62,7 +120,7 @@ func (r *reader) duration(e *testengine.Execution, second float64) {
 	if ok && value >= 0 {
 		e.Duration, e.HasDuration = value/second, true
 	} else if r.w.Err() == nil {
-		r.builder.Remark(r.builder.Index(), "duration", "not a length of time: it was dropped", r.w.Between(at, r.w.Here()))
+		r.builder.Remark(r.index(), "duration", "not a length of time: it was dropped", r.w.Between(at, r.w.Here()))
 	}
 }
 
@@ -70,7 +128,7 @@ func (r *reader) duration(e *testengine.Execution, second float64) {
 func (r *reader) result(e *testengine.Execution, words map[string]testengine.Result, word string) {
 	result, known := words[word]
 	if e.Result = result; !known && word != "" {
-		r.builder.Remark(r.builder.Index(), "status", "unknown word: kept as unknown", word)
+		r.builder.Remark(r.index(), "status", "unknown word: kept as unknown", word)
 	}
 }
 
@@ -97,17 +155,24 @@ func errorReason(text string) string {
 	return assemble.Reason(text)
 }
 
-// located is file:line, where both are known.
-func (r *reader) located(file, line string) string {
-	if file == "" || line == "" {
+// located is file:line, where both are known, or file:line:column.
+func (r *reader) located(file, line, column string) string {
+	switch {
+	case file == "" || !number(line):
 		return file
+	case !number(column):
+		return r.w.Join(file, ":", line)
 	}
-	for i := range len(line) {
-		if line[i] < '0' || line[i] > '9' {
-			return file
+	return r.w.Join(file, ":", line, ":", column)
+}
+
+func number(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
 		}
 	}
-	return r.w.Join(file, ":", line)
+	return text != ""
 }
 
 // texts reads an array of strings. The slice is used again by the next call.

@@ -101,7 +101,7 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 	room.giveBack()
 	if err == nil {
 		took := d.now().Sub(started)
-		w.Header().Set("Server-Timing", serverTiming(took))
+		w.Header().Set("Server-Timing", serverTiming(took, accepted.Waited))
 		by.accept(w, r, accepted)
 		d.metrics.end(resultAccepted, size, took)
 		return
@@ -112,10 +112,11 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 	linger(w, r)
 }
 
-// serverTiming tells whoever waits how much of it was here, in milliseconds from
-// the request's header to its answer.
-func serverTiming(took time.Duration) string {
-	return "door;dur=" + strconv.FormatFloat(float64(took.Microseconds())/1000, 'f', -1, 64)
+// serverTiming tells whoever waits, in milliseconds, how long the request was
+// here, from its header to its answer, and how much of that it waited for others.
+func serverTiming(took, waited time.Duration) string {
+	milliseconds := func(d time.Duration) string { return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', -1, 64) }
+	return "door;dur=" + milliseconds(took) + ", wait;dur=" + milliseconds(waited)
 }
 
 // take does everything between the header and the answer.
@@ -139,14 +140,20 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 	if err != nil {
 		return nil, 0, err
 	}
+	came := d.now()
 	permit, err := d.admit(r.Context(), &who, limiter.Results)
 	if err != nil {
 		d.buffers.Put(body)
 		return nil, 0, err
 	}
+	waited := d.now().Sub(came)
 	accepted, size, err := d.work(r.Context(), &who, kind, body)
 	permit.Done(err == nil)
-	return accepted, size, err
+	if err != nil {
+		return nil, 0, err
+	}
+	accepted.Waited = waited
+	return accepted, size, nil
 }
 
 // work checks a body and hands it to the stream.

@@ -124,7 +124,7 @@ func TestAnUploadIsAnsweredWhenTheStreamAcks(t *testing.T) {
 			base := "https://te.example/acme/suites/api"
 			require.JSONEq(t, `{"id":"`+id+`","upload_id":"`+id+`","run_id":"`+run+`","queued":2,"skipped":0,"errors":[],
 				"run_url":"`+base+`/runs/`+run+`","upload_url":"`+base+`/uploads/`+id+`","url":"`+base+`/uploads/`+id+`"}`, answer.body)
-			require.Regexp(t, `^door;dur=[0-9.]+$`, answer.header.Get("Server-Timing"))
+			require.Regexp(t, `^door;dur=[0-9.]+, wait;dur=[0-9.]+$`, answer.header.Get("Server-Timing"))
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // Types of answers.
@@ -36,6 +37,8 @@ type Accepted struct {
 	Queued   int
 	Skipped  int
 	Errors   []string
+	// Waited is how long it waited to be worked on; the body does not tell.
+	Waited time.Duration
 	// SuiteURL is where the suite's pages begin, without a slash at the end.
 	SuiteURL string
 }

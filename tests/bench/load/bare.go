@@ -27,7 +27,7 @@ func serveBare(address string) error {
 			return
 		}
 		took := float64(time.Since(began).Microseconds()) / 1000
-		w.Header().Set("Server-Timing", "bare;dur="+strconv.FormatFloat(took, 'f', -1, 64))
+		w.Header().Set("Server-Timing", "door;dur="+strconv.FormatFloat(took, 'f', -1, 64))
 		w.WriteHeader(http.StatusAccepted)
 	})}
 	return server.ListenAndServe()

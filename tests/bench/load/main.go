@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,9 +36,10 @@ type settings struct {
 type seen struct {
 	answers   map[int]int
 	latencies []time.Duration
-	// served is how long the server says that it had each request (Server-Timing).
-	served []time.Duration
-	bytes  int64
+	// served is how long the server says that it had each request (Server-Timing),
+	// worked that without the time in which it waited for others.
+	served, worked []time.Duration
+	bytes          int64
 }
 
 func main() {
@@ -144,9 +144,10 @@ func post(s settings, token string, t *timetable) seen {
 		}
 		result.answers[answer.StatusCode]++
 		result.latencies = append(result.latencies, time.Since(asked))
-		_, duration, _ := strings.Cut(answer.Header.Get("Server-Timing"), "dur=")
-		if milliseconds, err := strconv.ParseFloat(duration, 64); err == nil {
-			result.served = append(result.served, time.Duration(milliseconds*float64(time.Millisecond)))
+		var door, wait float64
+		if n, _ := fmt.Sscanf(answer.Header.Get("Server-Timing"), "door;dur=%f, wait;dur=%f", &door, &wait); n > 0 {
+			result.served = append(result.served, time.Duration(door*float64(time.Millisecond)))
+			result.worked = append(result.worked, time.Duration((door-wait)*float64(time.Millisecond)))
 		}
 		result.bytes += int64(len(body))
 	}
@@ -162,14 +163,14 @@ func pack(part []byte) []byte {
 
 func report(s settings, all []seen) {
 	answers := map[int]int{}
-	latencies, served := []time.Duration{}, []time.Duration{0}
+	latencies, served, worked := []time.Duration{}, []time.Duration{0}, []time.Duration{0}
 	var sent int64
 	for _, one := range all {
 		for status, n := range one.answers {
 			answers[status] += n
 		}
 		latencies = append(latencies, one.latencies...)
-		served = append(served, one.served...)
+		served, worked = append(served, one.served...), append(worked, one.worked...)
 		sent += one.bytes
 	}
 	seconds := s.duration.Seconds()
@@ -177,7 +178,7 @@ func report(s settings, all []seen) {
 		slices.Sort(took)
 		return float64(took[int(share*float64(len(took)-1))].Microseconds()) / 1000
 	}
-	fmt.Printf("executions/s %.0f MB/s %.0f p50 %.2f ms p99 %.2f ms served p50 %.2f ms p99 %.2f ms uploads %d accepted %d\n",
+	fmt.Printf("executions/s %.0f MB/s %.0f p50 %.2f ms p99 %.2f ms served p50 %.2f ms p99 %.2f ms worked p99 %.2f ms uploads %d accepted %d\n",
 		float64(answers[http.StatusAccepted]*s.executions)/seconds, float64(sent)/1e6/seconds,
-		at(latencies, 0.5), at(latencies, 0.99), at(served, 0.5), at(served, 0.99), len(latencies), answers[http.StatusAccepted])
+		at(latencies, 0.5), at(latencies, 0.99), at(served, 0.5), at(served, 0.99), at(worked, 0.99), len(latencies), answers[http.StatusAccepted])
 }

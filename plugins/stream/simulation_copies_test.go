@@ -36,15 +36,20 @@ func simCopies() simKind {
 func equipCopies(k *simWorker, mgr *service.Resources) (kafkalog.Options, error) {
 	options := k.options(mgr)
 	options.CommitInterval = simCommits
+	return options, k.writes(mgr, map[string]string{string(testengine.KindUpload): "results"})
+}
+
+// writes gives a worker an output without a transaction.
+func (k *simWorker) writes(mgr *service.Resources, topics map[string]string) error {
 	k.output = k.blocks(mgr)
-	k.output.config.topics = map[string]string{string(testengine.KindUpload): "results"}
+	k.output.config.topics = topics
 	client, err := kgo.NewClient(append(k.client(), kgo.RecordPartitioner(kafkalog.Placed()), kgo.DisableClientMetrics(),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0), kgo.UnknownTopicRetries(1))...)
 	if err != nil {
-		return options, err
+		return err
 	}
 	k.output.client, k.output.writer = client, kafkalog.NewWriter(client, mgr.Logger())
-	return options, nil
+	return nil
 }
 
 // checkCopies holds the copies against the log: without the repeats they are its

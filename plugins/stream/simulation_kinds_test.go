@@ -3,7 +3,6 @@
 package stream
 
 import (
-	"encoding/base64"
 	"strings"
 	"time"
 
@@ -45,26 +44,54 @@ func simTransactions() simKind {
 		equip: equipTransactions,
 		process: func(k *simWorker, batch service.MessageBatch) (out service.MessageBatch, bad bool) {
 			for _, m := range batch {
-				if !k.process.passage(k.process.dead) {
-					return nil, true
-				}
 				content, _ := m.AsBytes()
 				bad = bad || strings.HasPrefix(string(content), simPoison) && !message.Silent(m)
-				out = append(out, k.pipeline.process(k.ctx, m)...)
 			}
-			return out, bad
+			out, ended := simApply(k, batch)
+			return out, bad || ended
 		},
 		write: func(k *simWorker, out service.MessageBatch) error { return k.output.WriteBatch(k.ctx, out) },
 		check: func(w *simWorld) {
 			_, log := w.check()
-			id := w.cluster.TopicInfo("uploads").TopicID
-			w.audit(log, base64.RawURLEncoding.EncodeToString(id[:]))
+			w.audit(log)
 		},
 		timers: true,
 	}
 }
 
-func equipTransactions(k *simWorker, mgr *service.Resources) (options kafkalog.Options, err error) {
+// simApply is the pipeline; ended says that the process died in it.
+func simApply(k *simWorker, batch service.MessageBatch) (out service.MessageBatch, ended bool) {
+	for _, m := range batch {
+		if !k.process.passage(k.process.dead) {
+			return nil, true
+		}
+		out = append(out, k.pipeline.process(k.ctx, m)...)
+	}
+	return out, false
+}
+
+func equipTransactions(k *simWorker, mgr *service.Resources) (kafkalog.Options, error) {
+	options, err := equipState(k, mgr)
+	if err != nil {
+		return options, err
+	}
+	options.Cycle, options.AbortAfter = 60*time.Millisecond, 1500*time.Millisecond
+	options.Transaction = &kafkalog.Transaction{
+		ID: simGroup + "/" + simGroup + "/" + k.node.name, Group: simGroup, InstanceID: k.node.name, Timeout: simTimeout,
+		Client: k.client(), Producer: []kgo.Opt{kgo.RecordPartitioner(kafkalog.Placed()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0)},
+	}
+	k.output = k.blocks(mgr)
+	k.output.transaction, k.output.config.transaction = options.Transaction, "transaction"
+	k.output.config.topics = simTopics()
+	return options, nil
+}
+
+func simTopics() map[string]string {
+	return map[string]string{string(testengine.KindUploadReport): "results", string(testengine.KindRun): "runs"}
+}
+
+// equipState gives a worker state, in files and in the depot that all share.
+func equipState(k *simWorker, mgr *service.Resources) (options kafkalog.Options, err error) {
 	directory, err := depot.NewDirectory(simDisk{k.world.shared, k.process}, "depot")
 	if err != nil {
 		return options, err
@@ -81,14 +108,6 @@ func equipTransactions(k *simWorker, mgr *service.Resources) (options kafkalog.O
 	k.pipeline = newSimPipeline(k.store, mgr, k.world.wrong)
 	options = k.options(mgr)
 	options.Follower, options.Tick = k.store, k.input.reader.tick
-	options.Cycle, options.AbortAfter = 60*time.Millisecond, 1500*time.Millisecond
-	options.Transaction = &kafkalog.Transaction{
-		ID: simGroup + "/" + simGroup + "/" + k.node.name, Group: simGroup, InstanceID: k.node.name, Timeout: simTimeout,
-		Client: k.client(), Producer: []kgo.Opt{kgo.RecordPartitioner(kafkalog.Placed()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0)},
-	}
-	k.output = k.blocks(mgr)
-	k.output.transaction, k.output.config.transaction = options.Transaction, "transaction"
-	k.output.config.topics = map[string]string{string(testengine.KindUploadReport): "results", string(testengine.KindRun): "runs"}
 	return options, nil
 }
 

@@ -5,6 +5,7 @@ package stream
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"math"
 	"slices"
@@ -191,8 +192,9 @@ func (w *simWorld) compare(topic string, partition int, want []string, have []*k
 
 // audit restores the state from every disk: wherever it stands, it is the fold
 // of the log up to there.
-func (w *simWorld) audit(log [simPartitions][]*kgo.Record, id string) {
-	committed := w.committed()
+func (w *simWorld) audit(log [simPartitions][]*kgo.Record) {
+	topic := w.cluster.TopicInfo("uploads").TopicID
+	id, committed := base64.RawURLEncoding.EncodeToString(topic[:]), w.committed()
 	for _, n := range w.nodes {
 		store, err := state.Open(n.disk, state.Options{Dir: "state", Pipeline: simGroup})
 		if err != nil {

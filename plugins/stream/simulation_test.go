@@ -25,7 +25,7 @@ const simWatch = 2 * time.Minute
 // by a seed. TESTENGINE_SEEDS says how many seeds, TESTENGINE_FIRST_SEED from where
 // on, TESTENGINE_SEED which one alone.
 // The same is done to those that work without transactions: ranges for a store,
-// and at-least-once copies.
+// and at least once, with state and without.
 //
 // A seed decides what is done to whom and when; which goroutine runs first is the
 // scheduler's, so a find may need a few tries to be seen again. Seeds that found
@@ -34,6 +34,8 @@ const simWatch = 2 * time.Minute
 func TestSimulation(t *testing.T) { simulateSeeds(t, simTransactions()) }
 
 func TestSimulationOfRanges(t *testing.T) { simulateSeeds(t, simRanges()) }
+
+func TestSimulationOfStates(t *testing.T) { simulateSeeds(t, simStates()) }
 
 func TestSimulationWithoutTransactions(t *testing.T) { simulateSeeds(t, simCopies()) }
 

@@ -231,7 +231,7 @@ func (w *simWorld) settled() bool {
 			quiet = 0
 		}
 		// The last runs are closed by ticks, which come some time after the last upload.
-		if quiet > 1 && !(w.kind.timers && w.due()) && !w.open() {
+		if quiet > 1 && (!w.kind.timers || !w.due()) && !w.open() {
 			return true
 		}
 	}

@@ -18,13 +18,13 @@ type Walker struct {
 	// keys remembers, by depth, the keys of the objects that were walked; the deepest
 	// share theirs with the outermost, of which there are few.
 	keys [skippedDepths][skippedKeys]place
-	// whole is the size of the body; b is no more than the line while Lines is at work.
-	whole int
+	// whole is the body; b is no more than the line while Lines is at work.
+	whole []byte
 }
 
 // NewWalker stands at the first value of the body.
 func NewWalker(body []byte, maxDepth int) *Walker {
-	w := &Walker{scanner: scanner{b: body, maxDepth: maxDepth}, whole: len(body)}
+	w := &Walker{scanner: scanner{b: body, maxDepth: maxDepth}, whole: body}
 	w.i = w.space(0)
 	return w
 }
@@ -51,7 +51,7 @@ func (w *Walker) Kind() byte {
 }
 
 // Remaining is how much of the body is still to be read.
-func (w *Walker) Remaining() int { return w.whole - w.i }
+func (w *Walker) Remaining() int { return len(w.whole) - w.i }
 
 // Fail notes an error of the document at a place, if it is the first.
 func (w *Walker) Fail(at Place, reason string) { w.fail(at.at, reason) }
@@ -69,20 +69,49 @@ func (w *Walker) End() error {
 func (w *Walker) Members() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		i, more := w.enter('{', '}')
+		// A member that is remembered nests no deeper than this.
+		deep := w.depth+memberBytes/2 > w.maxDepth
 		for n := 0; more; n++ {
-			key, value := w.memberKey(n, i)
+			p := &w.keys[w.depth%skippedDepths][min(n, skippedKeys-1)]
+			// What is remembered goes over no end of a line.
+			same := alike(w.whole, i, &p.text)
+			key, value := w.memberKey(p, same, i)
 			if value < 0 {
 				return
+			}
+			whole, last := 0, p.last
+			if p.again(same) {
+				whole = int(p.member)
 			}
 			w.i = value
 			if !yield(view(key)) {
 				return
 			}
-			if i, more = w.next(value, '}'); w.err != nil {
+			if from := i; w.i != value || deep {
+				i, more = w.next(value, '}')
+			} else if whole == 0 {
+				i, more = w.pass(p, from, value)
+			} else if i = from + whole; last {
+				w.i, more = i, false
+				w.depth--
+			} else {
+				i = w.space(i)
+			}
+			if w.err != nil {
 				return
 			}
 		}
 	}
+}
+
+// pass passes over the value of the member that began at from, and remembers it.
+func (w *Walker) pass(p *place, from, value int) (next int, more bool) {
+	w.Skip()
+	end := w.i
+	if next, more = w.next(value, '}'); w.err == nil && p.learns() {
+		p.learnMember(w.b, from, value, end, next)
+	}
+	return next, more
 }
 
 // Elements yields the places of an array's elements, the walker standing at
@@ -102,16 +131,12 @@ func (w *Walker) Elements() iter.Seq[Place] {
 	}
 }
 
-// memberKey returns the key at i, the n-th of its object, and the index of its
-// value. A runner writes its objects alike: mostly the key of before is there.
-func (w *Walker) memberKey(n, i int) (key []byte, value int) {
-	if n >= skippedKeys {
-		return w.rawKey(i)
-	}
-	p := &w.keys[w.depth%skippedDepths][n]
-	if p.named(alike(w.b, i, &p.text)) {
+// memberKey returns the key at i and the index of its value. A runner writes its
+// objects alike: mostly the key of before is there.
+func (w *Walker) memberKey(p *place, same, i int) (key []byte, value int) {
+	if p.named(same) {
 		end := i + int(p.key) - len(`":`)
-		if p.spaced {
+		if w.b[end] != '"' { // a blank stands behind the colon
 			w.spaced = true
 			end--
 		}
@@ -238,19 +263,18 @@ func (w *Walker) Between(from, to Place) string {
 // lines stay good. Broken must be asked behind each.
 func (w *Walker) Lines() iter.Seq[Place] {
 	return func(yield func(Place) bool) {
-		whole := w.b
-		for i := w.i; i < len(whole); {
-			end := len(whole)
-			if at := bytes.IndexByte(whole[i:], '\n'); at >= 0 {
+		for i := w.i; i < len(w.whole); {
+			end := len(w.whole)
+			if at := bytes.IndexByte(w.whole[i:], '\n'); at >= 0 {
 				end = i + at
 			}
-			w.b, w.i, w.depth = whole[:end], i, 0
+			w.b, w.i, w.depth = w.whole[:end], i, 0
 			if w.i = w.space(i); w.i < end && !yield(w.Here()) {
 				return
 			}
 			i = end + 1
 		}
-		w.b, w.i, w.depth = whole, len(whole), 0
+		w.b, w.i, w.depth = w.whole, len(w.whole), 0
 	}
 }
 

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -107,4 +108,91 @@ func FuzzWalker(f *testing.F) {
 			require.True(t, json.Valid(body))
 		}
 	})
+}
+
+// What stood at a place before must not be taken for what stands there now, in
+// members that are read and in those that are passed over, at any depth.
+func TestAWalkerReadsMembersWhateverStoodBefore(t *testing.T) {
+	values := []string{`1`, `"passed"`, `"pässed"`, `[]`, `{}`, `null`, `[1, 2]`, `"` + strings.Repeat("x", 70) + `"`, `{"k": "v", "l":[{}]}`, `-0.5`}
+	random := rand.New(rand.NewPCG(5, 5))
+	for range 400 {
+		var lines []string
+		keys := []string{"a", "bb", "ccc", "d", "e"}
+		for range 1 + random.IntN(30) {
+			if random.IntN(8) == 0 {
+				random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+			}
+			var members []string
+			for _, key := range keys[:1+random.IntN(len(keys))] {
+				value := values[random.IntN(len(values))*random.IntN(2)]
+				members = append(members, `"`+key+`":`+strings.Repeat(" ", random.IntN(5)/4)+value)
+			}
+			lines = append(lines, "{"+strings.Join(members, []string{",", ", ", " ,"}[random.IntN(20)/9])+"}")
+		}
+		deep := random.IntN(14)
+		body := strings.Repeat("[", deep) + "[" + strings.Join(lines, ",") + "]" + strings.Repeat("]", deep)
+		touched := random.IntN(6)
+		read := func(w *Walker) (got []string) {
+			for key := range w.Members() {
+				if len(key)%5 >= touched { // left untouched
+					got = append(got, key)
+					continue
+				}
+				raw, err := json.Marshal(tree(w))
+				require.NoError(t, err)
+				got = append(got, key+"="+string(raw))
+			}
+			require.NoError(t, w.Err(), body)
+			return got
+		}
+		var want [][]string
+		for _, line := range lines {
+			want = append(want, read(NewWalker([]byte(line), 128)))
+		}
+		w := NewWalker([]byte(body+strings.Repeat(" ", lookBytes)), 128)
+		var got [][]string
+		var walk func(depth int)
+		walk = func(depth int) {
+			for range w.Elements() {
+				if depth > 0 {
+					walk(depth - 1)
+				} else {
+					got = append(got, read(w))
+				}
+			}
+		}
+		walk(deep)
+		require.NoError(t, w.End(), body)
+		require.Equal(t, want, got, body)
+
+		w = NewWalker([]byte(strings.Join(lines, "\n")+"\n"), 128)
+		got = nil
+		for line := range w.Lines() {
+			got = append(got, read(w))
+			_, broken := w.Broken(line)
+			require.False(t, broken)
+		}
+		require.Equal(t, want, got)
+	}
+}
+
+func TestWhatIsPassedOverNestsNoDeeperThanItMay(t *testing.T) {
+	object := `{"a":[[[[]]]]}`
+	for depth := 1; depth < 20; depth++ {
+		body := strings.Repeat("["+object+","+object+",", depth) + object + strings.Repeat("]", depth)
+		w := NewWalker([]byte(body+strings.Repeat(" ", lookBytes)), 12)
+		var walk func()
+		walk = func() {
+			for range w.Elements() {
+				if w.Kind() == '[' {
+					walk()
+					continue
+				}
+				for range w.Member("b") {
+				}
+			}
+		}
+		walk()
+		require.Equal(t, depth > 7, w.End() != nil, depth)
+	}
 }

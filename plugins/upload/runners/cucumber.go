@@ -59,7 +59,7 @@ func scenario(w *decode.Walker) int {
 // feature reads the scenarios of one feature. Where its own keys stand behind
 // them, as some languages write it, they are passed over first.
 func (r *reader) feature() {
-	f := feature{reader: r, rows: map[string]rows{}}
+	f := feature{reader: r, rows: map[uint64]string{}}
 	var elements decode.Place
 	for key := range r.w.Members() {
 		switch key {
@@ -88,17 +88,13 @@ func (f *feature) elements() {
 type feature struct {
 	*reader
 	name, file string
-	// rows are the lines on which a name has been found: the rows of an outline
-	// are tests of their own, an attempt of the same row is not.
-	rows map[string]rows
+	// rows are the lines on which a name (its hash) was found first, and others those
+	// behind: the rows of an outline are tests of their own, an attempt of the same
+	// row is not.
+	rows   map[uint64]string
+	others map[uint64][]string
 	// background is what came of the steps before the next scenario.
 	background steps
-}
-
-// rows are the lines of one name: the first one, and those of an outline.
-type rows struct {
-	first string
-	more  []string
 }
 
 // steps is what a row of steps and hooks came to.
@@ -187,19 +183,22 @@ func (f *feature) rowName(name, line, id string) string {
 			return name + " (example " + strconv.Itoa(row-1) + ")"
 		}
 	}
-	known, found := f.rows[name]
+	key := testengine.Hash(0, name)
+	first, found := f.rows[key]
 	if !found {
-		f.rows[name] = rows{first: line}
+		f.rows[key] = line
 		return name
 	}
-	if known.first == line {
+	if first == line {
 		return name
 	}
-	row := slices.Index(known.more, line)
+	row := slices.Index(f.others[key], line)
 	if row < 0 {
-		row = len(known.more)
-		known.more = append(known.more, line)
-		f.rows[name] = known
+		row = len(f.others[key])
+		if f.others == nil {
+			f.others = make(map[uint64][]string)
+		}
+		f.others[key] = append(f.others[key], line)
 	}
 	return name + " (example " + strconv.Itoa(row+2) + ")"
 }

@@ -253,8 +253,10 @@ func (g *goTest) text(output []decode.Place) string {
 	here := g.w.Here()
 	var text strings.Builder
 	for _, at := range output {
-		g.w.Back(at)
-		text.WriteString(g.w.Text())
+		if at != (decode.Place{}) { // an event without Output has none
+			g.w.Back(at)
+			text.WriteString(g.w.Text())
+		}
 	}
 	g.w.Back(here)
 	return assemble.WithoutColours(text.String())

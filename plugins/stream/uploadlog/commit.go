@@ -135,13 +135,13 @@ func (l *Log) place(g *group, e *Entry) error {
 	number := g.start + int64(len(g.placed))
 	f := frame{number: number, time: t, group: uint32(number - g.begun), lane: uint16(e.Lane)}
 	mark := len(g.arena)
-	g.arena = appendFrame(g.arena, l.head.Salt, f, e)
+	g.arena = appendFrame(g.arena, f, e)
 	size := int64(len(g.arena) - mark + len(e.Body))
 	if g.end+size > g.segment.capacity {
 		g.arena = g.arena[:mark]
 		return errSegmentFull
 	}
-	g.arena = append(g.arena, e.Body...)
+	g.arena = appendBody(g.arena, mark, l.head.Salt, e.Body)
 	if e.Key.Upload != "" && e.Kind != testengine.KindDuplicate {
 		l.recent.add(e.Key, t)
 	}

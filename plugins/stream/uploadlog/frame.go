@@ -25,6 +25,9 @@ import (
 const (
 	frameHead  = 40
 	frameMagic = 0x1fe7a90d
+	// pieceBytes is how much of a body is copied before its checksum is taken: it is
+	// still in the cache then, and the body is fetched from memory once.
+	pieceBytes = 16 << 10
 )
 
 var (
@@ -47,8 +50,9 @@ type frame struct {
 func (f frame) size() int64       { return frameHead + int64(f.length) }
 func (f frame) groupStart() int64 { return f.number - int64(f.group) }
 
-// appendFrame appends the frame's head and meta; the body is written behind them.
-func appendFrame(to []byte, salt uint32, f frame, e *Entry) []byte {
+// appendFrame appends the frame's head, without its checksum, and meta.
+// appendBody ends the frame.
+func appendFrame(to []byte, f frame, e *Entry) []byte {
 	start := len(to)
 	to = append(to, make([]byte, frameHead)...)
 	to = appendMeta(to, e)
@@ -62,8 +66,20 @@ func appendFrame(to []byte, salt uint32, f frame, e *Entry) []byte {
 	binary.LittleEndian.PutUint64(head[24:], uint64(f.time))
 	binary.LittleEndian.PutUint32(head[32:], f.group)
 	binary.LittleEndian.PutUint16(head[36:], f.lane)
-	sum := crc32.Update(salt, castagnoli, head[8:])
-	binary.LittleEndian.PutUint32(head[4:], crc32.Update(sum, castagnoli, e.Body))
+	return to
+}
+
+// appendBody appends the body of the frame that begins at start, and gives the
+// frame its checksum.
+func appendBody(to []byte, start int, salt uint32, body []byte) []byte {
+	sum := crc32.Update(salt, castagnoli, to[start+8:])
+	for len(body) > 0 {
+		piece := body[:min(len(body), pieceBytes)]
+		body = body[len(piece):]
+		to = append(to, piece...)
+		sum = crc32.Update(sum, castagnoli, to[len(to)-len(piece):])
+	}
+	binary.LittleEndian.PutUint32(to[start+4:], sum)
 	return to
 }
 

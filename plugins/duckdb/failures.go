@@ -28,10 +28,10 @@ func fillFailures(a *chunkAppender, failures []rows.Failure) {
 		upload[i], index[i], suite[i], test[i] = f.Upload, f.Index, f.Suite, f.Test
 		time[i], result[i] = f.Time, uint8(e.Result)
 		reason.set(i, e.FailureReason)
-		expanded.setOrNull(i, string(e.FailureExpanded))
-		history.setOrNull(i, string(e.History))
+		expanded.setOrNull(i, string(e.FailureExpanded()))
+		history.setOrNull(i, string(e.History()))
 		location.set(i, e.Location)
-		external.setOrNull(i, e.ExternalID)
+		external.setOrNull(i, e.ExternalID())
 		full[i], message[i] = f.Signature.Full, f.Signature.Message
 		suiteError[i], retried[i] = e.SuiteError, e.RetriedInside()
 	}

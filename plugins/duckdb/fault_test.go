@@ -158,8 +158,8 @@ func TestTheViewEqualsWhatWasWritten(t *testing.T) {
 	d := openDatabase(t, testSettings(databasePath(t)))
 	r := newRecord(4, 3)
 	r.tests[0].Tags = []testengine.Tag{{Key: "host.type", Value: "own"}, {Key: "quote'\"", Value: "\x00\xff"}}
-	r.tests[1].Result, r.tests[1].FailureReason, r.tests[1].FailureExpanded = testengine.ResultFailed, "no", `[{"expanded":["x"]}]`
-	r.tests[1].History, r.tests[1].StartedAt = `{"section":"top"}`, 1_760_000_000_123
+	r.tests[1].Result, r.tests[1].FailureReason, r.tests[1].Detail().FailureExpanded = testengine.ResultFailed, "no", `[{"expanded":["x"]}]`
+	r.tests[1].Detail().History, r.tests[1].StartedAt = `{"section":"top"}`, 1_760_000_000_123
 	r.tests[2].HasDuration, r.tests[2].Result = false, testengine.ResultUnknown
 	require.NoError(t, d.write(t.Context(), r.messages(2)))
 	var lines []string

@@ -31,7 +31,7 @@ func benchUploads(tb testing.TB, seeds int) (uploads [2 * benchLanes][]assemble.
 				block.Annotations = &testengine.Annotations{Signatures: map[int]testengine.Signature{}}
 				for i := range block.Executions {
 					if e := &block.Executions[i]; e.Result == testengine.ResultFailed {
-						block.Annotations.Signatures[i] = signature.Of(e.FailureReason, e.FailureExpanded)
+						block.Annotations.Signatures[i] = signature.Of(e.FailureReason, e.FailureExpanded())
 					}
 				}
 			}

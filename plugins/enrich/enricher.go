@@ -240,7 +240,7 @@ func (e *enricher) sign(block *testengine.Block, a *testengine.Annotations) {
 		if signatures == nil {
 			signatures = map[int]testengine.Signature{}
 		}
-		signatures[i] = signature.Of(x.FailureReason, x.FailureExpanded)
+		signatures[i] = signature.Of(x.FailureReason, x.FailureExpanded())
 	}
 	if signatures == nil {
 		return

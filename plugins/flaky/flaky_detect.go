@@ -73,7 +73,7 @@ func detectorFromParsed(conf *service.ParsedConfig, res *service.Resources) (*de
 
 // sign names the cause of a failure.
 func sign(x *testengine.Execution) testengine.Signature {
-	return signature.Of(x.FailureReason, x.FailureExpanded)
+	return signature.Of(x.FailureReason, x.FailureExpanded())
 }
 
 // Process implements service.Processor. Blocks go on first, then what they led

@@ -98,27 +98,63 @@ type Execution struct {
 	// File is the file name without leading "./".
 	File   string `json:"file_name,omitempty"`
 	Result Result `json:"result"`
-	// Duration is in seconds, never NaN or infinite; HasDuration is false when none was sent.
-	Duration    float64 `json:"duration"`
-	HasDuration bool    `json:"has_duration"`
+	// HasDuration is false when none was sent.
+	HasDuration bool `json:"has_duration"`
+	// SuiteError marks what is no test: an import error, a build failure. It is
+	// stored and shown, and is no evidence about a test.
+	SuiteError bool `json:"suite_error,omitempty"`
+	// Duration is in seconds, never NaN or infinite.
+	Duration float64 `json:"duration"`
 	// StartedAt is a real clock in unix milliseconds, 0 when the format has none (JSON, JUnit).
 	StartedAt     int64  `json:"started_at,omitempty"`
 	FailureReason string `json:"failure_reason,omitempty"`
+	// Details is nil when there are none. Their methods read them either way.
+	*Details
+	Tags []Tag `json:"tags,omitempty"`
+}
+
+// Details are what few executions have; apart, they make the many smaller.
+type Details struct {
 	// FailureExpanded is the raw JSON array as sent; kept as keep_details says.
 	FailureExpanded RawJSON `json:"failure_expanded,omitempty"`
 	// History is the raw JSON object of spans; kept as keep_details says.
 	History    RawJSON `json:"history,omitempty"`
 	ExternalID string  `json:"external_id,omitempty"`
-	Tags       []Tag   `json:"tags,omitempty"`
-	// SuiteError marks what is no test: an import error, a build failure. It is
-	// stored and shown, and is no evidence about a test.
-	SuiteError bool `json:"suite_error,omitempty"`
 	// Extra is the raw JSON object of unknown keys, or empty.
 	Extra RawJSON `json:"extra,omitempty"`
 }
 
 // Tag returns the execution's own tag of that key.
 func (e *Execution) Tag(key string) (string, bool) { return findTag(e.Tags, key) }
+
+// FailureExpanded is that of the details, or empty.
+func (e *Execution) FailureExpanded() RawJSON { return e.details().FailureExpanded }
+
+// History is that of the details, or empty.
+func (e *Execution) History() RawJSON { return e.details().History }
+
+// ExternalID is that of the details, or empty.
+func (e *Execution) ExternalID() string { return e.details().ExternalID }
+
+// Extra is that of the details, or empty.
+func (e *Execution) Extra() RawJSON { return e.details().Extra }
+
+func (e *Execution) details() *Details {
+	if e.Details == nil {
+		return &noDetails
+	}
+	return e.Details
+}
+
+var noDetails Details
+
+// Detail is for those who make an execution: its details to be written.
+func (e *Execution) Detail() *Details {
+	if e.Details == nil {
+		e.Details = new(Details)
+	}
+	return e.Details
+}
 
 // RetriedInside reports whether the runner retried before it reported: Vitest
 // sends a test that passed at the second attempt as passed with the first

@@ -31,11 +31,11 @@ func executionObject(block *testengine.Block, i int, upload map[string]any) map[
 	if e.HasDuration {
 		object["duration"] = e.Duration
 	}
-	if e.ExternalID != "" {
-		object["external_id"] = e.ExternalID
+	if e.ExternalID() != "" {
+		object["external_id"] = e.ExternalID()
 	}
 	for key, raw := range map[string]testengine.RawJSON{
-		"failure_expanded": e.FailureExpanded, "history": e.History, "extra": e.Extra,
+		"failure_expanded": e.FailureExpanded(), "history": e.History(), "extra": e.Extra(),
 	} {
 		var value any
 		if raw != "" && json.Unmarshal([]byte(raw), &value) == nil {

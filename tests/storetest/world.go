@@ -174,7 +174,7 @@ func (w *World) execution(index int, t worldTest) testengine.Execution {
 	}
 	if w.rng.Float64() < t.flaky {
 		e.Result, e.FailureReason = testengine.ResultFailed, fmt.Sprintf("expected %d", w.rng.IntN(3))
-		e.FailureExpanded = `[{"expanded":["a"]}]`
+		e.Detail().FailureExpanded = `[{"expanded":["a"]}]`
 	} else if e.Result == testengine.ResultPassed && w.rng.IntN(30) == 0 {
 		e.FailureReason = "failed inside the runner"
 	}
@@ -229,7 +229,7 @@ func (w *World) plain(b *testengine.Block, i int, t worldTest, run *query.Run) {
 		SuiteKey: query.SuiteKey{Org: up.Org, Suite: up.Suite}, Scope: t.scope, Name: t.name, File: t.file, Owner: t.owner, AllTags: tags,
 	}
 	if e.Result == testengine.ResultFailed || e.RetriedInside() {
-		stored.FailureReason, stored.FailureExpanded, stored.Signature = e.FailureReason, e.FailureExpanded, b.Annotations.Signatures[i].Full
+		stored.FailureReason, stored.FailureExpanded, stored.Signature = e.FailureReason, e.FailureExpanded(), b.Annotations.Signatures[i].Full
 		for key, value := range tags {
 			stored.Tags = append(stored.Tags, testengine.Tag{Key: key, Value: value})
 		}

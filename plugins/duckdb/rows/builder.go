@@ -210,7 +210,7 @@ func signature(block *testengine.Block, i int) testengine.Signature {
 }
 
 func hasDetails(e *testengine.Execution) bool {
-	return e.Result == testengine.ResultFailed || e.SuiteError || e.FailureExpanded != "" || e.History != "" ||
+	return e.Result == testengine.ResultFailed || e.SuiteError || e.FailureExpanded() != "" || e.History() != "" ||
 		(e.FailureReason != "" && e.RetriedInside())
 }
 

@@ -71,18 +71,18 @@ func appendExecution(to []byte, e *testengine.Execution, place places) []byte {
 	to = append(to, resultByte(e.Result))
 	to = binary.LittleEndian.AppendUint64(to, math.Float64bits(e.Duration))
 	to = appendBool(to, e.HasDuration)
-	if e.StartedAt == 0 && e.FailureReason == "" && e.FailureExpanded == "" && e.History == "" &&
-		e.ExternalID == "" && len(e.Tags) == 0 && !e.SuiteError && e.Extra == "" {
+	if e.StartedAt == 0 && e.FailureReason == "" && e.FailureExpanded() == "" && e.History() == "" &&
+		e.ExternalID() == "" && len(e.Tags) == 0 && !e.SuiteError && e.Extra() == "" {
 		return append(to, make([]byte, rareFields)...)
 	}
 	to = appendLong(to, e.StartedAt)
 	to = appendText(to, e.FailureReason)
-	to = appendText(to, string(e.FailureExpanded))
-	to = appendText(to, string(e.History))
-	to = appendText(to, e.ExternalID)
+	to = appendText(to, string(e.FailureExpanded()))
+	to = appendText(to, string(e.History()))
+	to = appendText(to, e.ExternalID())
 	to = appendTags(to, e.Tags)
 	to = appendBool(to, e.SuiteError)
-	return appendText(to, string(e.Extra))
+	return appendText(to, string(e.Extra()))
 }
 
 // resultByte is the place of the result among the enum's symbols, as a long.

@@ -82,12 +82,13 @@ func (r *reader) execution(e *testengine.Execution, scopes, files []string) {
 	}
 	e.StartedAt = r.long()
 	e.FailureReason = r.str()
-	e.FailureExpanded = testengine.RawJSON(r.str())
-	e.History = testengine.RawJSON(r.str())
-	e.ExternalID = r.str()
+	details := testengine.Details{FailureExpanded: testengine.RawJSON(r.str()), History: testengine.RawJSON(r.str()), ExternalID: r.str()}
 	e.Tags = r.tags()
 	e.SuiteError = r.bool()
-	e.Extra = testengine.RawJSON(r.str())
+	details.Extra = testengine.RawJSON(r.str())
+	if details != (testengine.Details{}) {
+		*e.Detail() = details
+	}
 }
 
 // shared reads the place of a text in one of the block's lists.

@@ -90,8 +90,12 @@ func (r random) block() *testengine.Block {
 			Result: testengine.Result(r.IntN(5)), Duration: r.double(), HasDuration: r.truth(),
 		}
 		if r.IntN(3) == 0 {
-			e.StartedAt, e.FailureReason, e.FailureExpanded, e.History = r.long(), r.text(), r.json(), r.json()
-			e.ExternalID, e.Tags, e.SuiteError, e.Extra = r.text(), r.tags(), r.truth(), r.json()
+			var details testengine.Details
+			e.StartedAt, e.FailureReason, details.FailureExpanded, details.History = r.long(), r.text(), r.json(), r.json()
+			details.ExternalID, e.Tags, e.SuiteError, details.Extra = r.text(), r.tags(), r.truth(), r.json()
+			if details != (testengine.Details{}) {
+				e.Details = &details
+			}
 		}
 		b.Executions = append(b.Executions, e)
 	}
@@ -210,7 +214,7 @@ func typical(executions int) *testengine.Block {
 		}
 		if r.IntN(100) == 0 {
 			e.Result, e.FailureReason = testengine.ResultFailed, "expected: 200\n     got: 503\n\n(compared using ==)"
-			e.FailureExpanded = `[{"backtrace":["./spec/models/orders/checkout_spec.rb:42:in 'block'"],"expanded":["expected: 200"]}]`
+			e.Detail().FailureExpanded = `[{"backtrace":["./spec/models/orders/checkout_spec.rb:42:in 'block'"],"expanded":["expected: 200"]}]`
 		}
 		b.Executions = append(b.Executions, e)
 	}

@@ -89,8 +89,8 @@ func genericBlock(b *testengine.Block) any {
 			"index": int64(e.Index), "test_id": identity(e.TestID), "name": e.Name,
 			"location": e.Location, "result": e.Result.String(), "duration": e.Duration,
 			"has_duration": e.HasDuration, "started_at": moment(e.StartedAt), "failure_reason": e.FailureReason,
-			"failure_expanded": string(e.FailureExpanded), "history": string(e.History), "external_id": e.ExternalID,
-			"tags": genericTags(e.Tags), "suite_error": e.SuiteError, "extra": string(e.Extra),
+			"failure_expanded": string(e.FailureExpanded()), "history": string(e.History()), "external_id": e.ExternalID(),
+			"tags": genericTags(e.Tags), "suite_error": e.SuiteError, "extra": string(e.Extra()),
 		}
 	})
 	for i, place := range texts.places {

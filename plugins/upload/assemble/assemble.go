@@ -60,6 +60,9 @@ type Builder struct {
 	missing  int
 	errors   int
 	tagArena []testengine.Tag
+	// details are those of the record that is being read; what is kept of them moves to the arena.
+	details     testengine.Details
+	detailArena []testengine.Details
 	account
 }
 
@@ -113,15 +116,19 @@ func (b *Builder) Begin(remaining int) *testengine.Execution {
 	n := len(b.current)
 	b.current = b.current[:n+1]
 	e := &b.current[n]
-	e.Index = b.index
+	e.Index, e.Details = b.index, &b.details
 	return e
 }
 
 // Accept closes the record: the execution is part of the upload.
 func (b *Builder) Accept() {
 	e := &b.current[len(b.current)-1]
+	if e.Details != &b.details { // The format has made the execution elsewhere.
+		b.details = *e.Detail()
+		e.Details = &b.details
+	}
 	if !b.limits.keeps(e) {
-		e.FailureExpanded, e.History = "", ""
+		b.details.FailureExpanded, b.details.History = "", ""
 	}
 	if e.Result == testengine.ResultUnknown {
 		b.missing++
@@ -129,6 +136,7 @@ func (b *Builder) Accept() {
 	if b.ready {
 		b.seal(e)
 	}
+	e.Details = b.keepDetails()
 	b.received++
 	b.index++
 	b.accepted++
@@ -163,7 +171,7 @@ func (b *Builder) Reject(field, reason, value string) {
 // Withdraw takes the record back that Begin has opened: it was none.
 func (b *Builder) Withdraw() {
 	n := len(b.current) - 1
-	b.current[n] = testengine.Execution{}
+	b.current[n], b.details = testengine.Execution{}, testengine.Details{}
 	b.current = b.current[:n]
 }
 
@@ -174,7 +182,24 @@ const blockBytes = 900_000
 // size is the text an execution keeps.
 func size(e *testengine.Execution) int {
 	return len(e.Scope) + len(e.Name) + len(e.Location) + len(e.File) + len(e.FailureReason) +
-		len(e.FailureExpanded) + len(e.History) + len(e.Extra) + len(e.ExternalID)
+		len(e.FailureExpanded()) + len(e.History()) + len(e.Extra()) + len(e.ExternalID())
+}
+
+// arenaDetails is how many details are allocated at once.
+const arenaDetails = 16
+
+// keepDetails is where the details of the record that was read stay, nil when it has none.
+func (b *Builder) keepDetails() *testengine.Details {
+	if b.details == (testengine.Details{}) {
+		return nil
+	}
+	n := len(b.detailArena)
+	if n == cap(b.detailArena) {
+		b.detailArena, n = make([]testengine.Details, 0, arenaDetails), 0
+	}
+	b.detailArena = append(b.detailArena, b.details)
+	b.details = testengine.Details{}
+	return &b.detailArena[n]
 }
 
 func (b *Builder) cut() {

@@ -79,11 +79,11 @@ func TestDetailsAreKeptAsToldTo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBuilder(func(l *Limits) { l.KeepDetails = test.keep })
 			e := add(b, "n")
-			e.Result, e.FailureReason, e.FailureExpanded, e.History = test.result, test.reason, "[1]", "{}"
+			e.Result, e.FailureReason, e.Detail().FailureExpanded, e.Detail().History = test.result, test.reason, "[1]", "{}"
 			b.Accept()
 			got := b.Finish().Blocks[0].Executions[0]
-			require.Equal(t, test.kept, got.FailureExpanded != "")
-			require.Equal(t, test.kept, got.History != "")
+			require.Equal(t, test.kept, got.FailureExpanded() != "")
+			require.Equal(t, test.kept, got.History() != "")
 			require.Equal(t, test.reason, got.FailureReason)
 		})
 	}
@@ -276,4 +276,17 @@ func TestSnippetsAreShortValidCopies(t *testing.T) {
 			require.True(t, utf8.ValidString(got))
 		})
 	}
+}
+
+func TestDetailsOfAnExecutionMadeElsewhereAreKept(t *testing.T) {
+	b := newBuilder(nil)
+	made := testengine.Execution{Name: "n", Result: testengine.ResultFailed}
+	made.Detail().ExternalID, made.Detail().History = "x", "{}"
+	*b.Begin(0) = made
+	b.Accept()
+	b.Begin(0).Name = "other"
+	b.Accept()
+	executions := b.Finish().Blocks[0].Executions
+	require.Equal(t, testengine.Details{ExternalID: "x", History: "{}"}, *executions[0].Details)
+	require.Nil(t, executions[1].Details)
 }

@@ -25,25 +25,34 @@ func (b *Builder) bound(e *testengine.Execution) {
 		{"location", &e.Location},
 		{"file_name", &e.File},
 		{"failure_reason", &e.FailureReason},
-		{"external_id", &e.ExternalID},
 	} {
 		if len(*text.value) > b.limits.TextBytes {
 			b.Remark(e.Index, text.field, tooLong, *text.value)
 			*text.value = cutText(*text.value, b.limits.TextBytes)
 		}
 	}
+	if e.Details == nil {
+		return
+	}
+	if len(e.Details.ExternalID) > b.limits.TextBytes {
+		b.Remark(e.Index, "external_id", tooLong, e.Details.ExternalID)
+		e.Details.ExternalID = cutText(e.Details.ExternalID, b.limits.TextBytes)
+	}
 	for _, raw := range []struct {
 		field string
 		value *testengine.RawJSON
 	}{
-		{"failure_expanded", &e.FailureExpanded},
-		{"history", &e.History},
-		{"record", &e.Extra},
+		{"failure_expanded", &e.Details.FailureExpanded},
+		{"history", &e.Details.History},
+		{"record", &e.Details.Extra},
 	} {
 		if len(*raw.value) > b.limits.DetailBytes {
 			b.Remark(e.Index, raw.field, tooLarge, string((*raw.value)[:snippetBytes]))
 			*raw.value = ""
 		}
+	}
+	if *e.Details == (testengine.Details{}) {
+		e.Details = nil
 	}
 }
 

@@ -24,8 +24,8 @@ func TestTextsThatNobodyCanStoreAreCutAndReported(t *testing.T) {
 		}
 		for _, end := range []string{"1", "2"} {
 			e := b.Begin(1000)
-			e.Scope, e.Name, e.Location, e.File, e.FailureReason, e.ExternalID = long, long+end, long, long, long, long
-			e.FailureExpanded, e.History, e.Extra = testengine.RawJSON(long+long), testengine.RawJSON(long+long), testengine.RawJSON(long+long)
+			e.Scope, e.Name, e.Location, e.File, e.FailureReason, e.Detail().ExternalID = long, long+end, long, long, long, long
+			e.Detail().FailureExpanded, e.Detail().History, e.Detail().Extra = testengine.RawJSON(long+long), testengine.RawJSON(long+long), testengine.RawJSON(long+long)
 			b.Accept()
 		}
 		b.SetExtra(long + long)
@@ -41,10 +41,10 @@ func TestTextsThatNobodyCanStoreAreCutAndReported(t *testing.T) {
 			require.Equal(t, strings.Repeat("é", 2048), text)
 		}
 		require.Empty(t, u.Extra)
-		for _, text := range []string{first.Scope, first.Name, first.Location, first.File, first.FailureReason, first.ExternalID} {
+		for _, text := range []string{first.Scope, first.Name, first.Location, first.File, first.FailureReason, first.ExternalID()} {
 			require.Equal(t, strings.Repeat("é", 4096), text)
 		}
-		require.Empty(t, string(first.FailureExpanded+first.History+first.Extra))
+		require.Empty(t, string(first.FailureExpanded()+first.History()+first.Extra()))
 		require.NotEqual(t, first.TestID, second.TestID, "the whole name tells tests apart")
 		require.Equal(t, testengine.TestID(testengine.SuiteSeed("o", "s"), long, long+"1"), first.TestID)
 		counts := result.Report.ProblemCounts
@@ -65,10 +65,10 @@ func TestEachFieldIsBoundedByItself(t *testing.T) {
 		"location":         func(e *testengine.Execution) { e.Location = long },
 		"file_name":        func(e *testengine.Execution) { e.File = long },
 		"failure_reason":   func(e *testengine.Execution) { e.FailureReason = long },
-		"external_id":      func(e *testengine.Execution) { e.ExternalID = long },
-		"failure_expanded": func(e *testengine.Execution) { e.FailureExpanded = testengine.RawJSON(long) },
-		"history":          func(e *testengine.Execution) { e.History = testengine.RawJSON(long) },
-		"record":           func(e *testengine.Execution) { e.Extra = testengine.RawJSON(long) },
+		"external_id":      func(e *testengine.Execution) { e.Detail().ExternalID = long },
+		"failure_expanded": func(e *testengine.Execution) { e.Detail().FailureExpanded = testengine.RawJSON(long) },
+		"history":          func(e *testengine.Execution) { e.Detail().History = testengine.RawJSON(long) },
+		"record":           func(e *testengine.Execution) { e.Detail().Extra = testengine.RawJSON(long) },
 	} {
 		b := newBuilder(func(l *Limits) { l.KeepDetails = KeepAll })
 		b.EnvKnown()
@@ -83,7 +83,7 @@ func TestNoBlockIsLargerThanARecordOfATopic(t *testing.T) {
 	b.EnvKnown()
 	for i := range 40 {
 		e := add(b, strings.Repeat("n", i+1))
-		e.History = testengine.RawJSON(strings.Repeat("h", 100_000+i))
+		e.Detail().History = testengine.RawJSON(strings.Repeat("h", 100_000+i))
 		b.Accept()
 	}
 	place := 0

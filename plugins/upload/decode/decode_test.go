@@ -89,8 +89,9 @@ func TestBadRecordsAreNamedAndTheUploadIsKept(t *testing.T) {
 func TestFieldsAreReadWhereverTheyStand(t *testing.T) {
 	want := testengine.Execution{
 		Index: 0, Scope: "s", Name: "pn", Location: "f:1", File: "f", Result: testengine.ResultFailed, Duration: 0.5, HasDuration: true,
-		FailureReason: "r", FailureExpanded: `[{"expanded":["x"]}]`, History: `{"section":"top","duration":0.5}`, ExternalID: "e",
-		Tags: []testengine.Tag{{Key: "os", Value: "linux"}}, Extra: `{"trace_id":"t","n":[1,{"a":null}]}`,
+		FailureReason: "r", Tags: []testengine.Tag{{Key: "os", Value: "linux"}}, Details: &testengine.Details{
+			FailureExpanded: `[{"expanded":["x"]}]`, History: `{"section":"top","duration":0.5}`, ExternalID: "e", Extra: `{"trace_id":"t","n":[1,{"a":null}]}`,
+		},
 	}
 	want.TestID = testengine.TestID(testengine.SuiteSeed("o", "s"), "s", "pn")
 	fields := []string{

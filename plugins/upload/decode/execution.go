@@ -118,13 +118,13 @@ func (r *reader) field(key field, from, value int, e *testengine.Execution) int 
 	case fieldFailureReason:
 		return r.text(value, "failure_reason", &e.FailureReason)
 	case fieldFailureExpanded:
-		return r.keptRaw(value, &e.FailureExpanded)
+		return r.keptRaw(value, &e.Detail().FailureExpanded)
 	case fieldHistory:
 		return r.history(value, e)
 	case fieldTags:
 		return r.executionTags(value, e)
 	case fieldExternalID:
-		return r.text(value, "external_id", &e.ExternalID)
+		return r.text(value, "external_id", &e.Detail().ExternalID)
 	default:
 	}
 	r.unmark()
@@ -208,7 +208,7 @@ func (r *reader) keptRaw(i int, to *testengine.RawJSON) int {
 // history reads the duration of the top span; the object is kept raw.
 func (r *reader) history(i int, e *testengine.Execution) int {
 	r.unmark()
-	e.HasDuration, e.Duration, e.History = false, 0, ""
+	e.HasDuration, e.Duration, e.Detail().History = false, 0, ""
 	if r.at(i) != '{' {
 		end := r.skip(i, r.depth)
 		if end >= 0 && r.at(i) != 'n' {
@@ -227,7 +227,7 @@ func (r *reader) history(i int, e *testengine.Execution) int {
 	if r.duration.to > 0 {
 		r.seconds(r.duration, e)
 	}
-	e.History = testengine.RawJSON(r.raw(i, end))
+	e.Detail().History = testengine.RawJSON(r.raw(i, end))
 	return end
 }
 

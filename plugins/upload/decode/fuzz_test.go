@@ -165,7 +165,7 @@ func compare(t *testing.T, body []byte, records []json.RawMessage, result assemb
 		reason, _ := refText(want["failure_reason"])
 		require.Equal(t, reason, got.FailureReason)
 		external, _ := refText(want["external_id"])
-		require.Equal(t, external, got.ExternalID)
+		require.Equal(t, external, got.ExternalID())
 		refDuration(t, want["history"], got)
 	}
 }

@@ -20,20 +20,20 @@ func TestAnExecutionIsReadWhateverStoodBeforeIt(t *testing.T) {
 		{"another result", `{"name":"n","result":"failed"}`, testengine.Execution{Name: "n", Result: testengine.ResultFailed}},
 		{"a result that only begins like it", `{"name":"n","result":"passed on"}`, testengine.Execution{Name: "n"}},
 		{"another result with white space", `{"name":"n","result":"failed" ,"id":null }`, testengine.Execution{Name: "n", Result: testengine.ResultFailed}},
-		{"a key that only begins like it", `{"name":"n","result_":"passed"}`, testengine.Execution{Name: "n", Extra: `{"result_":"passed"}`}},
+		{"a key that only begins like it", `{"name":"n","result_":"passed"}`, testengine.Execution{Name: "n", Details: &testengine.Details{Extra: `{"result_":"passed"}`}}},
 		{"the usual value behind another of that key", `{"failure_reason":"r","result":"passed","failure_reason":null,"name":"n"}`, testengine.Execution{Name: "n", Result: testengine.ResultPassed}},
 		{
 			"the same of what is kept raw", `{"failure_expanded":[1],"result":"failed","failure_reason":"r","failure_expanded":[],"name":"n"}`,
 			testengine.Execution{Name: "n", Result: testengine.ResultFailed, FailureReason: "r"},
 		},
-		{"another duration", `{"name":"n","history":{"section":"top","duration":7}}`, testengine.Execution{Name: "n", Duration: 7, HasDuration: true, History: `{"section":"top","duration":7}`}},
-		{"no duration", `{"name":"n","history":{"section":"top","detail":{},"children":[]}}`, testengine.Execution{Name: "n", History: `{"section":"top","detail":{},"children":[]}`}},
+		{"another duration", `{"name":"n","history":{"section":"top","duration":7}}`, testengine.Execution{Name: "n", Duration: 7, HasDuration: true, Details: &testengine.Details{History: `{"section":"top","duration":7}`}}},
+		{"no duration", `{"name":"n","history":{"section":"top","detail":{},"children":[]}}`, testengine.Execution{Name: "n", Details: &testengine.Details{History: `{"section":"top","detail":{},"children":[]}`}}},
 		{
 			"durations of children alone", `{"name":"n","history":{"children":[{"section":"sql","duration":0.5}]}}`,
-			testengine.Execution{Name: "n", History: `{"children":[{"section":"sql","duration":0.5}]}`},
+			testengine.Execution{Name: "n", Details: &testengine.Details{History: `{"children":[{"section":"sql","duration":0.5}]}`}},
 		},
 		{"white space where there was none", "{ \"name\":\"n\",\"result\":\"passed\",\n \"failure_reason\":null , \"id\" : 1}", testengine.Execution{Name: "n", Result: testengine.ResultPassed}},
-		{"white space in what is passed over", `{"name":"n","history":{"section":"top", "duration":0.5,"detail":{}, "x":[]}}`, testengine.Execution{Name: "n", Duration: 0.5, HasDuration: true, History: `{"section":"top","duration":0.5,"detail":{},"x":[]}`}},
+		{"white space in what is passed over", `{"name":"n","history":{"section":"top", "duration":0.5,"detail":{}, "x":[]}}`, testengine.Execution{Name: "n", Duration: 0.5, HasDuration: true, Details: &testengine.Details{History: `{"section":"top","duration":0.5,"detail":{},"x":[]}`}}},
 		{"an object that ends sooner", `{"name":"n","result":"passed"}`, testengine.Execution{Name: "n", Result: testengine.ResultPassed}},
 	}
 	for _, test := range tests {
@@ -45,7 +45,7 @@ func TestAnExecutionIsReadWhateverStoodBeforeIt(t *testing.T) {
 				if record == usual {
 					want = testengine.Execution{
 						Name: "n", Result: testengine.ResultPassed, Duration: 0.5, HasDuration: true,
-						History: `{"section":"top","duration":0.5,"detail":{},"children":[]}`,
+						Details: &testengine.Details{History: `{"section":"top","duration":0.5,"detail":{},"children":[]}`},
 					}
 				}
 				want.Index, want.TestID = i, testengine.TestID(testengine.SuiteSeed("o", "s"), "", "n")
@@ -63,7 +63,7 @@ func TestMembersOfManyKeysAreRead(t *testing.T) {
 	record := `{"name":"n",` + strings.Join(members, ",") + `}`
 	_, executions := decoded(t, "["+record+","+record+","+record+strings.Repeat(" ", lookBytes)+"]")
 	for _, e := range executions {
-		require.Equal(t, "{"+strings.Join(members, ",")+"}", string(e.Extra))
+		require.Equal(t, "{"+strings.Join(members, ",")+"}", string(e.Extra()))
 	}
 }
 

@@ -184,7 +184,7 @@ func (r *reader) record(i int) int {
 		return next
 	}
 	if len(r.extra) > 0 {
-		e.Extra = testengine.RawJSON(r.unknown())
+		e.Detail().Extra = testengine.RawJSON(r.unknown())
 	}
 	r.builder.Accept()
 	return next

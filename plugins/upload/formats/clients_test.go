@@ -48,7 +48,7 @@ func TestWhatRealClientsDo(t *testing.T) {
 		{"Vitest's retried test is a pass and a failure, with its details kept", "js-vitest2", func(t *testing.T, _ *testengine.Upload, executions []testengine.Execution) {
 			retried := only(t, executions, "flaky retried")
 			require.True(t, retried.RetriedInside())
-			require.NotEmpty(t, retried.FailureExpanded)
+			require.NotEmpty(t, retried.FailureExpanded())
 			once := only(t, executions, "adds VAT once")
 			require.False(t, once.RetriedInside())
 		}},
@@ -67,13 +67,13 @@ func TestWhatRealClientsDo(t *testing.T) {
 			failed := only(t, executions, "fails")
 			require.Equal(t, testengine.ResultFailed, failed.Result)
 			require.Empty(t, failed.FailureReason)
-			require.Empty(t, failed.FailureExpanded)
+			require.Empty(t, failed.FailureExpanded())
 		}},
 		{"an unknown key stays reachable as raw JSON", "js-cypress-under-mocha", func(t *testing.T, _ *testengine.Upload, executions []testengine.Execution) {
-			require.JSONEq(t, `{"identifier":"Invoice totals fails"}`, string(only(t, executions, "fails").Extra))
+			require.JSONEq(t, `{"identifier":"Invoice totals fails"}`, string(only(t, executions, "fails").Details.Extra))
 		}},
 		{"RSpec's external id is kept", "rb-rspec", func(t *testing.T, _ *testengine.Upload, executions []testengine.Execution) {
-			require.Equal(t, "e99a05b2-3766-468d-b567-e2e7cf771bdb", executions[0].ExternalID)
+			require.Equal(t, "e99a05b2-3766-468d-b567-e2e7cf771bdb", executions[0].ExternalID())
 		}},
 		{"pytest counts lines from zero, we from one", "py-full", func(t *testing.T, _ *testengine.Upload, executions []testengine.Execution) {
 			require.Equal(t, "pkg/test_money.py:3", only(t, executions, "test_adds_vat").Location)
@@ -119,7 +119,7 @@ func TestWhatRealClientsDo(t *testing.T) {
 			require.Equal(t, "k-1", u.RunKey)
 		}},
 		{"a pretty-printed body gives raw values without white space", "rust", func(t *testing.T, _ *testengine.Upload, executions []testengine.Execution) {
-			require.JSONEq(t, `{"section":"top","start_at":0.0,"end_at":0.0,"duration":0.08808241,"children":[]}`, string(executions[0].History))
+			require.JSONEq(t, `{"section":"top","start_at":0.0,"end_at":0.0,"duration":0.08808241,"children":[]}`, string(executions[0].History()))
 		}},
 	}
 	for _, test := range tests {

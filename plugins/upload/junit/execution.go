@@ -61,7 +61,7 @@ func (r *reader) failedExecution(t *testCase, failures []attempt, remaining int)
 		r.failures.Add(text)
 		e.SuiteError = e.SuiteError || suiteError(t, a)
 	}
-	e.FailureExpanded = r.failures.Take()
+	e.Detail().FailureExpanded = r.failures.Take()
 	r.duration(e, failures[0].time)
 	r.builder.Accept()
 }

@@ -143,7 +143,7 @@ func TestDetailsAreLinesOfJSON(t *testing.T) {
 	result, err := feed("<testsuite file='./a/b.js'><testcase name='n' line='3'><failure>\none\t\"x\"\n  <![CDATA[<two>]]>\n</failure></testcase></testsuite>")
 	require.NoError(t, err)
 	e := result.Blocks[0].Executions[0]
-	require.JSONEq(t, `[{"expanded":["one\t\"x\"","  <two>"]}]`, string(e.FailureExpanded))
+	require.JSONEq(t, `[{"expanded":["one\t\"x\"","  <two>"]}]`, string(e.FailureExpanded()))
 	require.Equal(t, "a/b.js", e.File)
 	require.Equal(t, "a/b.js:3", e.Location)
 }

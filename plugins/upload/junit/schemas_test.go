@@ -118,5 +118,5 @@ Failed asserting that 2 is 3.</failure></testcase></testsuite></testsuite></test
 func TestAllFailuresOfAnAttemptAreKept(t *testing.T) {
 	result, err := feed(`<testsuite><testcase name="n"><failure message="a">x</failure><failure message="b"/><error message="c">y</error></testcase></testsuite>`)
 	require.NoError(t, err)
-	require.JSONEq(t, `[{"expanded":["x"]},{"expanded":["b"]},{"expanded":["y"]}]`, string(result.Blocks[0].Executions[0].FailureExpanded))
+	require.JSONEq(t, `[{"expanded":["x"]},{"expanded":["b"]},{"expanded":["y"]}]`, string(result.Blocks[0].Executions[0].FailureExpanded()))
 }

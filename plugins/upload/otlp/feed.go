@@ -228,7 +228,7 @@ func (f *feeder) execution(i, index int) {
 	if line := f.first(s.attributes, lineKeys...); e.Location == "" && e.File != "" && line != "" {
 		e.Location = f.texts.Join(e.File, ":", line)
 	}
-	e.ExternalID = f.value(s.attributes, execExternal)
+	e.Detail().ExternalID = f.value(s.attributes, execExternal)
 	f.result(b, e, s)
 	if s.start > 0 && s.start <= math.MaxInt64 {
 		e.StartedAt = int64(s.start) / perMilli
@@ -238,7 +238,7 @@ func (f *feeder) execution(i, index int) {
 	}
 	f.eachTag(s.attributes, func(key, value string) { b.Tag(e, key, value) })
 	if f.limits.KeepDetails == assemble.KeepAll || f.limits.KeepDetails == assemble.KeepFailed && e.Result == testengine.ResultFailed {
-		e.History = f.history(s)
+		e.Detail().History = f.history(s)
 	}
 	b.Accept()
 }
@@ -282,5 +282,5 @@ func (f *feeder) result(b *assemble.Builder, e *testengine.Execution, s *span) {
 			f.failures.Add(message)
 		}
 	}
-	e.FailureExpanded = f.failures.Take()
+	e.Detail().FailureExpanded = f.failures.Take()
 }

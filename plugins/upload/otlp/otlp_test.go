@@ -217,13 +217,13 @@ func TestExecutionsCarryRealTimesFactsAndHistory(t *testing.T) {
 	upload, e := result.Blocks[0].Upload, result.Blocks[0].Executions[0]
 	require.Equal(t, int64(1795327681000), e.StartedAt)
 	require.Equal(t, []testengine.Tag{{Key: "team", Value: "billing"}}, e.Tags)
-	require.Equal(t, "x-1", e.ExternalID)
+	require.Equal(t, "x-1", e.ExternalID())
 	require.Equal(t, []string{"main", "5e1f0c", "j-33", "sdk", "otlp"}, []string{upload.Branch, upload.CommitSHA, upload.JobID, upload.Collector, upload.Format})
 	require.Equal(t, []testengine.Tag{{Key: "ci.worker.id", Value: "agent-7"}}, upload.Tags)
 	require.JSONEq(t, `{"section":"top","start_at":0,"end_at":0.25,"duration":0.25,"detail":{},"children":[
 		{"section":"annotation","start_at":0.1,"end_at":0.1,"duration":0,"detail":{"content":"visited /invoices/9"},"children":[]},
 		{"section":"sql","start_at":0,"end_at":0.25,"duration":0.25,"detail":{"query":"SELECT \"1\""},"children":[]},
-		{"section":"http","start_at":0,"end_at":0.25,"duration":0.25,"detail":{"method":"GET","url":"https://rates.example/eu","lib":"GET"},"children":[]}]}`, string(e.History))
+		{"section":"http","start_at":0,"end_at":0.25,"duration":0.25,"detail":{"method":"GET","url":"https://rates.example/eu","lib":"GET"},"children":[]}]}`, string(e.History()))
 }
 
 const recordedFolder = "../../../tests/testdata/recorded-clients/"

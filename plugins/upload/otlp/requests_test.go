@@ -84,7 +84,7 @@ func arrived(t *testing.T, process string, spans []string, each int) (a arrival)
 				require.Equal(t, "ed69aea6-bd28-4bea-810d-ade98af8f4e3", u.RunKey)
 				for i := range block.Executions {
 					e := &block.Executions[i]
-					a.history += strings.Count(string(e.History), `"section":"s`)
+					a.history += strings.Count(string(e.History()), `"section":"s`)
 					a.executions = append(a.executions, fmt.Sprintf("%s %s %s %d %s > %s %s %s %d %v", u.RunID, u.Branch, u.CommitSHA, e.TestID, e.Scope, e.Name, e.Result, e.FailureReason, e.StartedAt, u.Tags))
 				}
 			}
@@ -106,7 +106,7 @@ func TestSpansFindTheTestTheyBelongTo(t *testing.T) {
 		spanWithID("000000000000003c", "and round", trace3, "000000000000003b", "")))
 	result := Decode(testFacts, JSON, []byte(body), "", limits(assemble.KeepAll))
 	require.Equal(t, []int{3, 2}, []int{result.Report.Accepted, result.Report.Rejected}, "spans that go round in a circle are nobody's")
-	history := func(i int) string { return string(result.Blocks[0].Executions[i].History) }
+	history := func(i int) string { return string(result.Blocks[0].Executions[i].History()) }
 	require.Contains(t, history(0), `"query":"first"`)
 	require.Contains(t, history(0), `"name":"call"`)
 	require.NotContains(t, history(0), "second")

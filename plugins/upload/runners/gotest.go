@@ -232,7 +232,7 @@ func (g *goTest) execution(p *goPackage, running *goRunning, result testengine.R
 		x.FailureReason = goReason(text)
 		if result == testengine.ResultFailed {
 			g.failures.Add(text)
-			x.FailureExpanded = g.failures.Take()
+			x.Detail().FailureExpanded = g.failures.Take()
 		}
 	}
 	return x

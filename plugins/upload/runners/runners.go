@@ -44,7 +44,7 @@ func (r *reader) begin(at decode.Place) (e *testengine.Execution, ok bool) {
 
 // close accepts the record that began at that place, unless it names no test.
 func (r *reader) close(e *testengine.Execution, at decode.Place) {
-	e.FailureExpanded = r.failures.Take()
+	e.Detail().FailureExpanded = r.failures.Take()
 	r.settle(e, at, r.w.Here())
 }
 
@@ -80,7 +80,10 @@ func (r *reader) hold(at decode.Place) (x *record, ok bool) {
 
 // keep ends the record that was held last.
 func (r *reader) keep(x *record) {
-	x.FailureExpanded, x.to = r.failures.Take(), r.w.Here()
+	if expanded := r.failures.Take(); expanded != "" {
+		x.Detail().FailureExpanded = expanded
+	}
+	x.to = r.w.Here()
 }
 
 // release hands the records that are held to the builder, each when finish has
@@ -140,7 +143,7 @@ func (r *reader) suiteError(scope, name, file, text string) {
 	e.Result, e.SuiteError = testengine.ResultFailed, true
 	e.FailureReason = errorReason(text)
 	r.failures.Add(text)
-	e.FailureExpanded = r.failures.Take()
+	e.Detail().FailureExpanded = r.failures.Take()
 	r.builder.Accept()
 }
 

@@ -239,7 +239,7 @@ func TestStreamsOfGoThatPanicOrFlake(t *testing.T) {
 			e := &result.Blocks[0].Executions[i]
 			got[e.Result]++
 			if e.Result == testengine.ResultFailed {
-				require.NotEmpty(t, e.FailureExpanded, e.Name)
+				require.NotEmpty(t, e.FailureExpanded(), e.Name)
 			}
 		}
 		require.Equal(t, test.want, got)

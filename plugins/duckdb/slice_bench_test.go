@@ -21,7 +21,7 @@ func fillBench(tb testing.TB, d *Database) {
 		`INSERT INTO tag_sets SELECT 1 + i, 1 + i // 64, i, TRUE, MAP {'host.type': 'type' || (i % 8), 'host.arch': 'arch' || (i % 2), 'region': 'r' || (i % 4)} FROM range(256) t(i)`,
 		`INSERT INTO uploads SELECT 1 + i, 'up_' || i, 1 + i % 4, 'l', 0, i, TIMESTAMP '2026-08-01' + INTERVAL (i * 1555) SECOND, TIMESTAMP '2026-08-01', 'json', hash(i // 8),
 			'run_' || (i // 8), 'k' || (i // 8), FALSE, 'branch' || (i % 40), 'c' || (i // 8), '', '', '', '', '', '', '', '', '', MAP {},
-			1980, 20, 0, 0, 0, 1, 2000, 2000, 0, FALSE, 0, 0, NULL, NULL, TRUE FROM range(5000) t(i)`,
+			1980, 20, 0, 0, 0, 1, 2000, 2000, 0, FALSE, 0, 0, NULL, NULL, TRUE, 0, 1 FROM range(5000) t(i)`,
 		fmt.Sprintf(`INSERT INTO executions_fact SELECT TIMESTAMP '2026-08-01' + INTERVAL ((i // 2000) * 1555) SECOND, 1 + (i // 2000) %% 4, 1 + (i // 2000) %% 4 + 4 * (i %% 2000),
 			1 + i // 2000, i %% 2000, CASE WHEN i %% 100 = 0 THEN 2 ELSE 1 END, hash(i) %% 3000000, 1 + 64 * ((i // 2000) %% 4) + hash(i // 16) %% 64, NULL FROM range(%d) t(i)`, benchRows),
 		`CHECKPOINT`,

@@ -61,7 +61,10 @@ func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) erro
 	if err != nil {
 		return fmt.Errorf("reading the committed offsets: %w", err)
 	}
-	known := committed[l.Topic][l.Partition]
+	known, ok := committed[l.Topic][l.Partition]
+	if !ok {
+		return s.errNoCommit(l.Topic, l.Partition)
+	}
 	if err := s.checkNote(l, known); err != nil {
 		return err
 	}
@@ -172,7 +175,7 @@ func (s *Source) replay(ctx context.Context, l *lane, load int, from, to int64) 
 	if from >= to {
 		return 0, 0, nil
 	}
-	err = s.readRange(ctx, l, from, to, func(batch *Batch) error {
+	_, err = s.readRange(ctx, l, from, to, func(batch *Batch) error {
 		batch.Silent = true
 		if err := s.handAndWait(ctx, l, load, batch); err != nil {
 			return err
@@ -210,22 +213,24 @@ func (s *Source) handAndWait(ctx context.Context, l *lane, load int, batch *Batc
 const replayIdle = 10 * time.Second
 
 // readRange reads [from, to) of the lane's partition and gives it to each in batches.
-func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each func(*Batch) error) error {
+// It returns the leader's epoch with the last record; of a marker behind the last
+// batch no batch tells. -1 is not known.
+func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each func(*Batch) error) (epoch int32, err error) {
 	client, err := newClient(s.options.Client,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.Topic: {l.Partition: kgo.NewOffset().At(from)}}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(s.options.FetchBytes), kgo.FetchMaxPartitionBytes(s.options.FetchPartitionBytes), kgo.WithDecompressor(newUnpacker()))
 	if err != nil {
-		return err
+		return -1, err
 	}
 	defer client.Close()
-	reading := lane{Lane: l.Lane, polled: from}
+	reading := lane{Lane: l.Lane, polled: from, epoch: -1}
 	for reading.polled < to {
 		wait, cancel := context.WithTimeout(ctx, replayIdle)
 		fetches := client.PollRecords(wait, s.options.BatchRecords)
 		cancel()
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return -1, ctx.Err()
 		}
 		fetches.EachError(func(topic string, partition int32, failure error) {
 			if failed := s.pollError(topic, partition, failure); failed != nil {
@@ -233,7 +238,7 @@ func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each fu
 			}
 		})
 		if err != nil {
-			return err
+			return -1, err
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if r.Offset < to {
@@ -247,9 +252,10 @@ func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each fu
 		}
 		for batch := reading.take(s.options.BatchRecords, s.options.BatchBytes); batch != nil; batch = reading.take(s.options.BatchRecords, s.options.BatchBytes) {
 			if err := each(batch); err != nil {
-				return err
+				return -1, err
 			}
+			reading.advance(batch)
 		}
 	}
-	return nil
+	return reading.epoch, nil
 }

@@ -124,6 +124,15 @@ func TestATransactionOfAnotherMemberHoldsOnlyItsPartitions(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestALaneWhoseOffsetIsGoneIsNotBroughtAnywhere(t *testing.T) {
+	k := newKafka(t)
+	s := standing(t, k, 0)
+	s.side, s.options.Group = k.client, group
+	k.append(0, 0, 5)
+	require.ErrorContains(t, s.bringOnce(t.Context(), s.ordered[0], 0, 5), "no committed offset in topic in partition 0")
+	require.Zero(t, s.ordered[0].next)
+}
+
 func TestWhoWasTakenInAgainAsAnotherCommitsNothing(t *testing.T) {
 	k := newKafka(t)
 	k.commit(0, 0)

@@ -242,25 +242,26 @@ func (s *Source) fill(ctx context.Context, l *lane, load int, c int64) error {
 		return nil
 	}
 	at := watermark
-	return s.readRange(ctx, l, watermark, c, func(part *Batch) error {
+	_, err = s.readRange(ctx, l, watermark, c, func(part *Batch) error {
 		part.Range = &Range{Begin: at, End: part.next}
 		at = part.next
 		return s.deliverRange(ctx, l, load, part)
 	})
+	return err
 }
 
 // redo does exactly the range that a predecessor announced, before anything else.
 func (s *Source) redo(ctx context.Context, l *lane, load int, begin, end int64) (*Batch, error) {
 	whole := &Batch{}
-	err := s.readRange(ctx, l, begin, end, func(part *Batch) error {
+	epoch, err := s.readRange(ctx, l, begin, end, func(part *Batch) error {
 		whole.Entries = append(whole.Entries, part.Entries...)
-		whole.next, whole.epoch, whole.time = part.next, part.epoch, part.time
+		whole.time = part.time
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	whole.next, whole.Range = end, &Range{Begin: begin, End: end}
+	whole.next, whole.epoch, whole.Range = end, epoch, &Range{Begin: begin, End: end}
 	if len(whole.Entries) == 0 {
 		return whole, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -86,18 +87,94 @@ func TestRangesAreCutAndCommittedAsIntents(t *testing.T) {
 	require.Equal(t, []note{{Intent: 4, Time: 0}, {Intent: 8, Time: 4}, {Intent: 10, Time: 8}}, intents)
 }
 
+// announce commits an offset of partition 0 and the range from there on.
+func (k *kafka) announce(at, end int64) {
+	k.Helper()
+	var to kadm.Offsets
+	to.Add(kadm.Offset{Topic: "in", Partition: 0, At: at, LeaderEpoch: -1, Metadata: note{Intent: end}.encode()})
+	_, err := kadm.NewClient(k.client).CommitOffsets(k.Context(), group, to)
+	require.NoError(k, err)
+}
+
+// withholdNames answers some questions for all offsets of a group, after the
+// first ones, with a topic's id that no client finds a name for.
+func (k *kafka) withholdNames(first, count int) {
+	asked := 0
+	k.cluster.ControlKey(kmsg.OffsetFetch.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		k.cluster.KeepControl()
+		fetch := request.(*kmsg.OffsetFetchRequest)
+		if len(fetch.Groups) != 1 || fetch.Groups[0].Topics != nil {
+			return nil, nil, false
+		}
+		if asked++; asked <= first || asked > first+count {
+			return nil, nil, false
+		}
+		topic := kmsg.NewOffsetFetchResponseGroupTopic()
+		topic.TopicID = [16]byte{1}
+		for partition := range int32(partitions) {
+			one := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+			one.Partition, one.Offset = partition, 2
+			topic.Partitions = append(topic.Partitions, one)
+		}
+		answer := kmsg.NewOffsetFetchResponseGroup()
+		answer.Group, answer.Topics = group, []kmsg.OffsetFetchResponseGroupTopic{topic}
+		response := fetch.ResponseKind().(*kmsg.OffsetFetchResponse)
+		response.Groups = []kmsg.OffsetFetchResponseGroup{answer}
+		return response, nil, true
+	})
+}
+
 func TestANewOwnerDoesExactlyTheRangeThatWasAnnounced(t *testing.T) {
 	k := newKafka(t)
 	k.commit(0, 0)
 	k.append(0, 0, 10)
-	var offsets kadm.Offsets
-	offsets.Add(kadm.Offset{Topic: "in", Partition: 0, At: 2, LeaderEpoch: -1, Metadata: note{Intent: 7}.encode()})
-	_, err := kadm.NewClient(k.client).CommitOffsets(t.Context(), group, offsets)
-	require.NoError(t, err)
+	k.announce(2, 7)
 	var got taken
 	k.startJudged("a", nil, got.note, ranged(4))
 	k.eventually(10, 0)
 	require.Equal(t, []string{"2-7 has 5", "7-10 has 3"}, got.all())
+}
+
+func TestOffsetsWithoutATopicsNameAreAskedForAgain(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	k.append(0, 0, 10)
+	k.announce(2, 7)
+	k.withholdNames(1, 2) // Open asks first, and then each lane.
+	var got taken
+	k.startJudged("a", nil, got.note, ranged(4))
+	k.eventually(10, 0)
+	require.Equal(t, []string{"2-7 has 5", "7-10 has 3"}, got.all())
+}
+
+func TestAGroupWhoseOffsetsHaveNoTopicsNameIsNotRefused(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	k.withholdNames(0, 1)
+	_, err := Open(t.Context(), Options{Client: k.options, Group: group, Topics: []string{"in"}, Ranges: RangeLimit{Rows: 4}, Logger: logger{t}})
+	require.ErrorIs(t, err, kerr.UnknownTopicID)
+	require.NotErrorIs(t, err, ErrRefused)
+}
+
+func TestThePlaceBehindAnAnnouncedRangeHasTheEpochOfItsLastMarker(t *testing.T) {
+	k := newKafka(t)
+	k.commit(0, 0)
+	door, err := kgo.NewClient(append(k.options, kgo.TransactionalID("door"), kgo.RecordPartitioner(Placed()))...)
+	require.NoError(t, err)
+	t.Cleanup(door.Close)
+	require.NoError(t, door.BeginTransaction())
+	require.NoError(t, door.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: 0, Value: []byte("0/0")}).FirstErr())
+	k.cluster.ShufflePartitionLeaders()
+	require.NoError(t, door.EndTransaction(t.Context(), kgo.TryCommit))
+	k.announce(0, 2)
+	w := k.startJudged("a", nil, nil, func(o *Options) {
+		ranged(4)(o)
+		o.BatchRecords = 1 // The marker comes alone.
+	})
+	k.eventually(2, 0)
+	committed, err := w.source.stable(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, committed["in"][0].epoch, "with the record's, the next owner would hear that offset 1 was lost")
 }
 
 func TestARangeThatFailsIsHandedOutAgainWhole(t *testing.T) {

@@ -87,8 +87,15 @@ func (s *Source) stable(ctx context.Context) (map[string]map[int32]commit, error
 	return s.committed(kadm.RequireStable(ctx))
 }
 
+// unnamed is the topic of committed offsets that the client has no name for.
+const unnamed = ""
+
 // committed reads what was committed last for every partition of the log. A
 // partition without an offset is missing.
+//
+// Brokers from Kafka 4.2 on answer with topics' ids. The client forgets names when
+// leaders move; that a topic of ours is missing beside one without a name says
+// nothing, and is an error that goes away.
 func (s *Source) committed(ctx context.Context) (map[string]map[int32]commit, error) {
 	found, err := kadm.NewClient(s.side).FetchOffsets(ctx, s.options.Group)
 	if errors.Is(err, kerr.GroupIDNotFound) {
@@ -96,6 +103,11 @@ func (s *Source) committed(ctx context.Context) (map[string]map[int32]commit, er
 	}
 	if err != nil {
 		return nil, err
+	}
+	for _, topic := range s.options.Topics {
+		if len(found[topic]) == 0 && len(found[unnamed]) > 0 {
+			return nil, fmt.Errorf("some offsets come without their topic's name, perhaps those of %s: %w", topic, kerr.UnknownTopicID)
+		}
 	}
 	committed := make(map[string]map[int32]commit)
 	for topic, partitions := range found {

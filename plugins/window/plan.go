@@ -19,7 +19,6 @@ type plan struct {
 	unit     events.Unit
 	where    []condition
 	measures []measure
-	maxKey   int
 	mapping  string // as configured, for the name of the logic
 }
 
@@ -76,7 +75,6 @@ func (p *plan) reader() *reader {
 }
 
 var (
-	errKeySize   = errors.New("the key is longer than max_key_bytes")
 	errNotFinite = errors.New("it is no finite number")
 	errNoTime    = errors.New("the message has none: name the field `time`, or give metadata log_time or received_at")
 )
@@ -92,9 +90,6 @@ func (p *plan) event(r *reader, values []events.Value) (taken bool, err error) {
 		if r.key, err = panes.AppendKeyPart(r.key, &values[field]); err != nil {
 			return false, badField(p.fields.Names()[field], err)
 		}
-	}
-	if len(r.key) > p.maxKey {
-		return false, badField("by", errKeySize)
 	}
 	for i := range p.measures {
 		m := &p.measures[i]

@@ -107,7 +107,7 @@ func (a *aggregator) take(ctx context.Context, m *service.Message, kind testengi
 		engine := r.Lane.engine
 		engine.In(position.Partition)
 		if kind == testengine.KindTick && timed {
-			engine.Tick(now)
+			moveClock(engine, now, t)
 		}
 		if err := a.add(engine, in, now, timed, t); err != nil {
 			return err
@@ -122,6 +122,16 @@ func (a *aggregator) take(ctx context.Context, m *service.Message, kind testengi
 		return r.End()
 	})
 	return t, said, err
+}
+
+// moveClock moves the lane's clock. A tick of no time is told like an event of none.
+func moveClock(engine *panes.Engine, now int64, t *tally) {
+	if err := events.CheckTime(now); err != nil {
+		t.total = 1
+		t.reject(badField(testengine.MetaLogTime, err), nil, 0)
+		return
+	}
+	engine.Tick(now)
 }
 
 // add gives the events of a message to the lane's engine.
@@ -210,12 +220,16 @@ func (a *adding) event(values []events.Value, at int64, bad error, raw []byte, p
 		a.tally.taken++
 	case panes.Late:
 		a.tally.late.add(nil, raw, place)
+	case panes.TooLong:
+		a.tally.reject(errKeySize, raw, place)
 	default:
 		a.tally.rejected.full = true
 		a.tally.reject(limits[outcome], raw, place)
 	}
 	return nil
 }
+
+var errKeySize = badField(fieldBy, errors.New("the key is longer than max_key_bytes"))
 
 var limits = map[panes.Outcome]error{
 	panes.Full:      errors.New("the lane holds max_windows windows already"),
@@ -233,6 +247,8 @@ func (a *adding) time(values []events.Value, at int64) (int64, error) {
 		}
 	} else if at == 0 && !a.timed {
 		return 0, badField(name, errNoTime)
+	} else if err := events.CheckTime(at); err != nil {
+		return 0, badField(name, err)
 	}
 	if a.timed && a.maxAhead > 0 && at > a.now+a.maxAhead {
 		return 0, badField(name, fmt.Errorf("it is %d ms after the message's own time, more than max_ahead", at-a.now))

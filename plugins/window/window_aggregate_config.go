@@ -26,6 +26,7 @@ func (a *aggregator) configure(conf *service.ParsedConfig) error {
 	s.MaxWindows = r.number(fieldMaxWindows)
 	s.MaxPanes = r.number(fieldMaxPanes)
 	s.MaxSessions = r.number(fieldMaxSessions)
+	s.MaxKey = r.number(fieldMaxKey)
 	s.Hot = r.number(fieldHot)
 	s.RelativeError = r.fraction(fieldError)
 	s.Precision = uint8(r.number(fieldPrecision))
@@ -51,7 +52,6 @@ func (a *aggregator) configureEvents(conf *service.ParsedConfig) (err error) {
 	p := &a.plan
 	p.fields = events.NewFields()
 	p.blocks = r.text(fieldFrom) == fromBlocks
-	p.maxKey = r.number(fieldMaxKey)
 	p.unit = events.Unit(r.text(fieldTimeUnit))
 	p.time = -1
 	for _, name := range r.texts(fieldBy) {

@@ -33,11 +33,13 @@ A stream that is no log of ours has one partition, takes every message once as i
 Nothing disappears. Events that are left leave in a message with all metadata of the one they came in and ` + "`events`" + `, their number. One event leaves as it is, several leave as an array; of a block, a block.
 
 - Kind ` + "`late`" + `, metadata ` + "`late: true`" + `: every window of the event has ended longer ago than ` + "`lateness`" + `. Send them to a topic of their own.
-- Kind ` + "`rejected`" + `, metadata ` + "`rejected: true`" + ` and ` + "`reason`" + `: a field of the wrong kind, no number (NaN), no time, no JSON, or a limit that was reached. The reason of the first one names the field, and is logged once a message.
+- Kind ` + "`rejected`" + `, metadata ` + "`rejected: true`" + ` and ` + "`reason`" + `: a field of the wrong kind, no number (NaN), no time or one that cannot be (nanoseconds for milliseconds), no JSON, a key longer than ` + "`max_key_bytes`" + `, or a limit that was reached. The reason of the first one names the field, and is logged once a message.
 
 ### State
 
 What windows hold lies in the state (field ` + "`state`" + `): it is restored, rolled back and replayed with the log without any code here. A window is written once a record, and of its sketches only the newest 64 items; the rest is written when these are full.
+
+A value of the state has at most 64 KiB, and no event makes a longer one: a window is its key (` + "`max_key_bytes`" + `) and at most 27 KB of numbers, the rest of a percentile has 4096 buckets, that of a distinct count up to 35 KB.
 
 ### Metrics
 

@@ -41,6 +41,13 @@ func (u Unit) Milliseconds(v *Value) (int64, error) {
 	return inRange(math.Floor(v.Number / perMilli[u]))
 }
 
+// CheckTime refuses a message's own time that is not between 0 and MaxTime: what
+// others send as one may be nanoseconds, or a -1 for none.
+func CheckTime(milliseconds int64) error {
+	_, err := inRange(float64(milliseconds))
+	return err
+}
+
 func inRange(milliseconds float64) (int64, error) {
 	if !(milliseconds >= 0 && milliseconds <= MaxTime) {
 		return 0, fmt.Errorf("%g ms is not between the years 1970 and 5138", milliseconds)

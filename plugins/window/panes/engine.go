@@ -25,6 +25,8 @@ const (
 	Crowded
 	// Collision: another key has the same hash, which is as likely as 1 in 10^6 with five million keys.
 	Collision
+	// TooLong: the key is longer than MaxKey, and could not be kept.
+	TooLong
 )
 
 // Engine aggregates the events of one lane. It is a cache over its table: a new
@@ -113,9 +115,12 @@ func (e *Engine) In(partition int) {
 	e.writer.seed = testengine.HashUint(0, uint64(partition))
 }
 
-// Add takes an event of that key (AppendKeyPart) and time, with one input for
-// each aggregate. It changes the table only at Write.
+// Add takes an event of that key (AppendKeyPart) and time (events.CheckTime), with
+// one input for each aggregate. It changes the table only at Write.
 func (e *Engine) Add(key []byte, at int64, inputs []Input) (Outcome, error) {
+	if len(key) > e.settings.MaxKey {
+		return TooLong, nil
+	}
 	if err := e.pieces.trim(); err != nil {
 		return 0, err
 	}

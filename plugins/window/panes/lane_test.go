@@ -20,7 +20,7 @@ func testSettings() Settings {
 	return Settings{
 		Name: "test", By: []string{"k"}, Kind: Tumbling, Size: 60, Slide: 60, Gap: 10, Lateness: 300,
 		Aggregates: []Aggregate{{Name: "sum", Function: Sum}},
-		MaxWindows: 1_000_000, MaxSessions: 100, MaxPanes: 1_000_000, Hot: 1000, RelativeError: 0.01, Precision: 14,
+		MaxWindows: 1_000_000, MaxSessions: 100, MaxKey: 1024, MaxPanes: 1_000_000, Hot: 1000, RelativeError: 0.01, Precision: 14,
 	}
 }
 

@@ -89,6 +89,8 @@ type Settings struct {
 	MaxPanes int
 	// MaxSessions is how many sessions a key may have at a time.
 	MaxSessions int
+	// MaxKey is how many bytes a key may have: an event with a longer one is TooLong.
+	MaxKey int
 	// Hot is how many slices or sessions are kept decoded.
 	Hot int
 	// RelativeError is that of percentiles.
@@ -100,8 +102,21 @@ type Settings struct {
 // MaxSlices bounds Size/Slide.
 const MaxSlices = 10_000
 
-// MaxAggregates bounds the aggregates, so that a window's value fits into the state.
-const MaxAggregates = 50
+// A value of the state has at most maxValue bytes, and one that is longer holds its
+// lane for ever. So what a window needs is bounded, beside the sketches, whose
+// bases are values of their own.
+const (
+	maxValue = 64 << 10
+	// MaxAggregates bounds the aggregates: their tails and numbers have at most 27 KB.
+	MaxAggregates = 50
+	// MaxKeyBytes bounds MaxKey.
+	MaxKeyBytes = 16 << 10
+	// MaxSessionsPerKey bounds MaxSessions: each has at most 20 bytes.
+	MaxSessionsPerKey = 1000
+	// MinRelativeError and MaxRelativeError bound that of percentiles.
+	MinRelativeError = 0.001
+	MaxRelativeError = 0.1
+)
 
 // Check refuses settings that make no sense, with the field's name.
 func (s *Settings) Check() error {
@@ -121,7 +136,24 @@ func (s *Settings) Check() error {
 	case s.Precision < sketch.MinPrecision || s.Precision > sketch.MaxPrecision:
 		return fmt.Errorf("reading distinct_precision: it must be between %d and %d", sketch.MinPrecision, sketch.MaxPrecision)
 	}
+	if err := s.checkLimits(); err != nil {
+		return err
+	}
 	return s.checkAggregates()
+}
+
+// checkLimits is the guard against values that the state refuses: a configuration
+// may come here without having been linted.
+func (s *Settings) checkLimits() error {
+	switch {
+	case s.MaxKey < 1 || s.MaxKey > MaxKeyBytes:
+		return fmt.Errorf("reading max_key_bytes: it must be between 1 and %d", MaxKeyBytes)
+	case s.MaxSessions < 1 || s.MaxSessions > MaxSessionsPerKey:
+		return fmt.Errorf("reading max_sessions_per_key: it must be between 1 and %d", MaxSessionsPerKey)
+	case !(s.RelativeError >= MinRelativeError && s.RelativeError <= MaxRelativeError):
+		return fmt.Errorf("reading percentile_error: it must be between %g and %g", MinRelativeError, MaxRelativeError)
+	}
+	return nil
 }
 
 func (s *Settings) checkAggregates() error {

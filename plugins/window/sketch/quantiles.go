@@ -26,12 +26,18 @@ func NewScale(relativeError float64) (Scale, error) {
 // the bucket of everything too small to have one, positive values above.
 const codeOrigin = 1 << 17
 
+// maxIndex is the last bucket on either side of 1: a relative error below 0.0027
+// would have more, and a code beyond could be neither told from those of the other
+// sign nor read back. At 0.001 it is that of 10^113, and of 10^-113.
+const maxIndex = codeOrigin - 1
+
 func (s Scale) code(value float64) int32 {
 	size := math.Abs(value)
 	if size < s.mapping.MinIndexableValue() {
 		return 0
 	}
-	code := int32(s.mapping.Index(min(size, s.mapping.MaxIndexableValue()))) + codeOrigin
+	index := s.mapping.Index(min(size, s.mapping.MaxIndexableValue()))
+	code := int32(max(-maxIndex, min(index, maxIndex))) + codeOrigin
 	if value < 0 {
 		return -code
 	}

@@ -109,6 +109,70 @@ func TestValuesFromEverywhereStayWithinAValueOfTheState(t *testing.T) {
 	require.InEpsilon(t, want, restart(t, q).At(s, []float64{0.99})[0], testError*1.0001)
 }
 
+// A number that cannot be read back would hold the lane whose window it is in.
+func TestEveryFiniteNumberIsReadBackAtEveryError(t *testing.T) {
+	numbers := []float64{
+		0, math.Copysign(0, -1), 1, -1, 1e113, -1e113, 1e114, 1e200, -1e200, math.MaxFloat64, -math.MaxFloat64,
+		1e-113, 1e-114, 1e-200, -1e-200, 2.3e-308, math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64,
+	}
+	for _, relative := range []float64{0.001, 0.002, 0.0027, 0.005, 0.01, 0.05, 0.1} {
+		s, err := NewScale(relative)
+		require.NoError(t, err)
+		for _, number := range numbers {
+			q := new(Quantiles)
+			for n := range 3 * TailSize {
+				q.Add(s, number)
+				if n == 1 || n == 2*TailSize {
+					got := restart(t, q).At(s, []float64{0.5})[0]
+					require.False(t, got < 0 && number >= 0 || got > 0 && number <= 0, "%g at error %g became %g", number, relative, got)
+					if size := math.Abs(number); size > 1e-113 && size < 1e113 || relative >= 0.01 && size > 1e-300 && size < 1e300 {
+						require.InEpsilon(t, number, got, relative*1.0001, "at error %g", relative)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestPercentilesOfEverySizeStayWithinAValueOfTheState(t *testing.T) {
+	for _, relative := range []float64{0.001, 0.003, 0.01, 0.1} {
+		s, err := NewScale(relative)
+		require.NoError(t, err)
+		random, q := rand.New(rand.NewPCG(9, 10)), new(Quantiles)
+		for range 60_000 {
+			if number := math.Float64frombits(random.Uint64()); !math.IsNaN(number) && !math.IsInf(number, 0) {
+				q.Add(s, number)
+			}
+		}
+		for i := range q.bins {
+			q.bins[i].count = math.MaxUint64 // Far more events than there can be.
+		}
+		require.Less(t, len(restart(t, q).AppendBase(nil)), 64<<10, "at error %g", relative)
+	}
+}
+
+func TestDistinctCountsStayWithinAValueOfTheState(t *testing.T) {
+	for precision := uint8(MinPrecision); precision <= MaxPrecision; precision++ {
+		random, d := rand.New(rand.NewPCG(11, uint64(precision))), new(Distinct)
+		for range 150 {
+			part := new(Distinct)
+			for range random.IntN(4 * TailSize) {
+				hash := random.Uint64()
+				d.Add(precision, hash)
+				part.Add(precision, random.Uint64())
+			}
+			if random.IntN(3) == 0 {
+				require.NoError(t, d.Merge(precision, restartDistinct(t, part)))
+			}
+			if d.folded {
+				base, err := d.AppendBase(nil)
+				require.NoError(t, err)
+				require.Less(t, len(base), 64<<10, "at precision %d", precision)
+			}
+		}
+	}
+}
+
 func TestAnEmptySketchHasNoPercentiles(t *testing.T) {
 	for _, got := range new(Quantiles).At(scale(t), points) {
 		require.True(t, math.IsNaN(got))

@@ -39,7 +39,7 @@ func piecesSpec() *service.ConfigSpec {
 		Summary("Makes payloads of the pieces that `webhook_chunk` cut by bytes, behind a log whose offsets move on.").
 		Description(`The input of the same name holds acknowledgements until a payload is whole. Behind `+"`kafka_stateful` and `upload_log`"+` a batch has to end before the next one comes, so here the pieces of open payloads are state: they are there again after a crash or on another node.
 
-A payload leaves with its completing piece, as a message with that piece's metadata and place in the log. A piece that completes nothing becomes a message of kind `+"`applied`"+`. Time is the log's: when a payload is not whole in time, its source holds too much, a piece does not fit or the checksum is wrong, the pieces leave as messages of kind `+"`rejected`"+` with the metadata `+"`reason`"+`, for the dead letters. Everything else passes unchanged.
+A payload leaves with its completing piece, as a message with that piece's metadata and place in the log. A piece that completes nothing becomes a message of kind `+"`applied`"+`. Time is the log's: when a payload is not whole in time, its source holds too much, a piece does not fit, the checksum is wrong or id, org, suite and checksum have more than 16 KiB together (the state could not keep them), the pieces leave as messages of kind `+"`rejected`"+` with the metadata `+"`reason`"+`, for the dead letters. Everything else passes unchanged.
 
 Pieces are written to the state, so this costs twice what a record costs; `+"`webhook_chunk`"+` cuts by bytes only what it cannot cut between records.
 
@@ -87,6 +87,9 @@ func holderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*hold
 	pieces, err := conf.FieldInt(pfMaxPieces)
 	if err != nil {
 		return nil, err
+	}
+	if pieces < 1 || pieces > hold.MaxPieces {
+		return nil, fmt.Errorf("reading %s: it must be between 1 and %d", pfMaxPieces, hold.MaxPieces)
 	}
 	label, err := stateful.LabelFromParsed(conf)
 	if err != nil {

@@ -260,7 +260,8 @@ func (r *reassembler) ackOf(whole join.Whole[ticket]) service.AckFunc {
 }
 
 var results = map[error]string{
-	join.ErrTimeout: "timeout", join.ErrBudget: "budget", join.ErrMismatch: "mismatch", join.ErrChecksum: "checksum",
+	join.ErrTimeout: "timeout", join.ErrBudget: "budget", join.ErrMismatch: "mismatch", join.ErrNames: "mismatch",
+	join.ErrChecksum: "checksum",
 }
 
 func resultOf(err error) string {

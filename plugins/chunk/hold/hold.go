@@ -52,6 +52,16 @@ type Lost struct {
 // openBytes is the cell that counts the bytes held.
 const openBytes = 1
 
+// What is known of a payload is one value, and one that is longer than the state
+// takes would hold its lane for ever: names are bounded, and so are pieces, which
+// take up to five bytes each.
+const (
+	// MaxNames is how many bytes id, org, suite and checksum have together.
+	MaxNames = 16 << 10
+	// MaxPieces bounds Limits.Pieces.
+	MaxPieces = 5000
+)
+
 // segment is how much of a piece one value holds: values have at most 64 KiB.
 const segment = 60 << 10
 
@@ -61,8 +71,8 @@ func Add(t Table, limits Limits, offset int64, p Piece, checksum func([]byte) st
 	id := keyOf(p.ID)
 	h, known := readHeader(t, id)
 	if !known {
-		if p.Count < 1 || p.Count > limits.Pieces {
-			return nil, []Lost{{p, join.ErrMismatch}}
+		if reason := impossible(&p, limits); reason != nil {
+			return nil, []Lost{{p, reason}}
 		}
 		h = header{Count: p.Count, Bytes: p.Bytes, Checksum: p.Checksum, ID: p.ID, Org: p.Org, Suite: p.Suite, lengths: make([]int64, p.Count)}
 	}
@@ -95,6 +105,20 @@ func Add(t Table, limits Limits, offset int64, p Piece, checksum func([]byte) st
 	writeHeader(t, id, h)
 	t.SetTimer(id, t.Time()+limits.Linger)
 	return whole, nil
+}
+
+// impossible says why no payload can begin with the piece: what it claims is not
+// its own content but text that came with it.
+func impossible(p *Piece, limits Limits) error {
+	switch {
+	case p.Count < 1 || p.Count > limits.Pieces || p.Bytes < 0:
+		return join.ErrMismatch
+	case p.Bytes > limits.Bytes:
+		return join.ErrBudget
+	case len(p.ID)+len(p.Org)+len(p.Suite)+len(p.Checksum) > MaxNames:
+		return join.ErrNames
+	}
+	return nil
 }
 
 // Again is what Add said of a record that the table contains already.

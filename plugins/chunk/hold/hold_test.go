@@ -75,6 +75,11 @@ func TestWhatIsGivenUpLeavesPieceByPiece(t *testing.T) {
 	other.Count = 3
 	wrong := two[1]
 	wrong.Content = []byte("another")
+	with := func(change func(*hold.Piece)) []hold.Piece {
+		one := pieces("a", "x", 60)
+		change(&one[0])
+		return one
+	}
 	for _, c := range []struct {
 		name   string
 		limits hold.Limits
@@ -87,6 +92,12 @@ func TestWhatIsGivenUpLeavesPieceByPiece(t *testing.T) {
 		{"too many bytes", hold.Limits{Bytes: 80, Pieces: 9, Timeout: 1000}, two, 0, join.ErrBudget, 2},
 		{"another count", limits, []hold.Piece{two[0], other}, 0, join.ErrMismatch, 1},
 		{"more pieces than allowed", hold.Limits{Bytes: 1000, Pieces: 1}, two[:1], 0, join.ErrMismatch, 1},
+		{"an id of 70 KB", limits, with(func(p *hold.Piece) { p.ID = strings.Repeat("i", 70<<10) }), 0, join.ErrNames, 1},
+		{"a suite and a checksum that together are longer than allowed", limits, with(func(p *hold.Piece) {
+			p.Suite, p.Checksum = strings.Repeat("s", hold.MaxNames/2), strings.Repeat("c", hold.MaxNames/2)
+		}), 0, join.ErrNames, 1},
+		{"a length that nobody could keep", limits, with(func(p *hold.Piece) { p.Bytes = 1 << 60 }), 0, join.ErrBudget, 1},
+		{"a length below nothing", limits, with(func(p *hold.Piece) { p.Bytes = -1 }), 0, join.ErrMismatch, 1},
 		{"another content", limits, []hold.Piece{two[0], wrong}, 0, join.ErrChecksum, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -110,4 +121,28 @@ func TestWhatIsGivenUpLeavesPieceByPiece(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A value that the state refuses would hold its lane for ever.
+func TestTheMostPiecesWithTheLongestNamesFitIntoAValue(t *testing.T) {
+	tab, most := table(t), hold.Limits{Bytes: 1 << 40, Pieces: hold.MaxPieces, Timeout: 60_000}
+	one := hold.Piece{
+		ID: strings.Repeat("i", hold.MaxNames-1), Org: "o", Count: hold.MaxPieces, Bytes: 1 << 40,
+		Content: make([]byte, 100), Checksum: "",
+	}
+	for offset := range int64(hold.MaxPieces) - 1 {
+		one.Index = int(offset)
+		require.NoError(t, tab.Begin(offset, 1000))
+		whole, lost := hold.Add(tab, most, offset, one, sum)
+		require.Nil(t, whole)
+		require.Empty(t, lost)
+		require.NoError(t, tab.End())
+	}
+	longest := 0
+	tab.Range(func(_, _ uint64, value []byte) bool {
+		longest = max(longest, len(value))
+		return true
+	})
+	// Lengths of 100 bytes take two of the five that the longest ones take.
+	require.LessOrEqual(t, longest+3*hold.MaxPieces, state.MaxValue)
 }

@@ -16,6 +16,8 @@ var (
 	ErrBudget = errors.New("open payloads hold too many bytes")
 	// ErrMismatch is a piece that does not fit to those before it.
 	ErrMismatch = errors.New("the piece does not fit to the others of its payload")
+	// ErrNames is a payload whose id, owner and checksum are too long to be kept.
+	ErrNames = errors.New("the payload's id, org, suite and checksum are longer than 16 KiB")
 	// ErrChecksum is a payload that is not what was cut.
 	ErrChecksum = errors.New("the payload's checksum or length is another one")
 )

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -99,6 +100,19 @@ func TestWhatCannotBeKeptDoesNotHoldItsLane(t *testing.T) {
 			store.Acked(3, 6)
 			require.NoError(t, store.Close(t.Context()))
 		})
+	}
+}
+
+func TestAMappingsErrorIsToldInFewWords(t *testing.T) {
+	a := newAggregator(t, "mapping: 'root.key = this.key.number()'\n"+poisoned)
+	for _, letter := range []string{"k", "ü"} {
+		out, err := a.Process(t.Context(), text(`{"key":"`+strings.Repeat(letter, 70_000)+`"}`))
+		require.NoError(t, err)
+		require.Len(t, out, 1)
+		reason := message.Text(out[0], "reason")
+		require.Contains(t, reason, "reading mapping: ")
+		require.Less(t, len(reason), 600)
+		require.True(t, utf8.ValidString(reason))
 	}
 }
 

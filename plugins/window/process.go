@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -67,7 +68,7 @@ func (a *aggregator) read(m *service.Message) (in input, err error) {
 	mapped, err := m.BloblangQuery(a.mapping)
 	switch {
 	case err != nil:
-		in.bad = badField("mapping", err)
+		in.bad = badField(fieldMapping, shortened(err))
 	case mapped == nil: // The mapping has left the message out.
 	default:
 		if in.json, err = mapped.AsBytes(); err != nil || len(in.json) == 0 {
@@ -75,6 +76,18 @@ func (a *aggregator) read(m *service.Message) (in input, err error) {
 		}
 	}
 	return in, nil
+}
+
+// maxReason is how many bytes of a mapping's error are told: it may quote a value of
+// any length, and a reason is metadata, which a log has to take.
+const maxReason = 500
+
+func shortened(err error) error {
+	text := err.Error()
+	if len(text) <= maxReason {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(text[:maxReason], "") + "…")
 }
 
 // tally is what became of a message's events.

@@ -115,6 +115,9 @@ func limitsFromParsed(conf *service.ParsedConfig) (limits assemble.Limits, err e
 			return limits, err
 		}
 	}
+	if limits.EnvBytes < 1 || limits.EnvBytes > assemble.MaxEnvBytes { // Not every configuration is linted.
+		return limits, fmt.Errorf("reading %s: it must be between 1 and %d", decodeFieldMaxEnvValue, assemble.MaxEnvBytes)
+	}
 	word, err := conf.FieldString(decodeFieldKeepDetails)
 	if err != nil {
 		return limits, err

@@ -254,3 +254,12 @@ func TestABlockComesBackFromItsJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, decoded))
 	require.Equal(t, blocks[0], decoded)
 }
+
+func TestFactsThatStateCannotKeepAreNoSetting(t *testing.T) {
+	for _, most := range []string{"0", "8193", "100000"} {
+		conf, err := decodeSpec().ParseYAML("max_run_env_value_bytes: "+most, nil)
+		require.NoError(t, err)
+		_, err = limitsFromParsed(conf)
+		require.ErrorContains(t, err, "reading max_run_env_value_bytes: it must be between 1 and 8192")
+	}
+}

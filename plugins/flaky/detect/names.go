@@ -77,22 +77,22 @@ func (e *Engine) putNames(record uint64, n *names) {
 }
 
 func (n *names) introduce(x *testengine.Execution, variant string) {
-	n.test, n.scope, n.name, n.variant = x.TestID, cut(x.Scope, 4096), cut(x.Name, 4096), cut(variant, 1024)
-	n.location, n.file = cut(x.Location, 1024), cut(x.File, 1024)
+	n.test, n.scope, n.name, n.variant = x.TestID, testengine.CutText(x.Scope, 4096), testengine.CutText(x.Name, 4096), testengine.CutText(variant, 1024)
+	n.location, n.file = testengine.CutText(x.Location, 1024), testengine.CutText(x.File, 1024)
 }
 
 func (n *names) failure(b *testengine.Block, at int, r *run, signature uint64) {
 	x := &b.Executions[at]
-	if reason := cut(x.FailureReason, keptText); reason != "" {
+	if reason := testengine.CutText(x.FailureReason, keptText); reason != "" {
 		n.reasons = keepNewest(n.reasons, reason)
 	}
 	if r.commit != "" {
-		n.commits = keepNewest(n.commits, cut(r.commit, keptText))
+		n.commits = keepNewest(n.commits, testengine.CutText(r.commit, keptText))
 	}
 	n.executions = keepNewest(n.executions, b.ExecutionName(at))
 	n.runs = keepNewest(n.runs, r.id)
 	if r.branch != "" {
-		n.branches = keepNewest(n.branches, cut(r.branch, keptText))
+		n.branches = keepNewest(n.branches, testengine.CutText(r.branch, keptText))
 	}
 	n.failing = keepNewest(n.failing, testengine.FormatID(signature))
 }
@@ -121,15 +121,4 @@ func (n *names) prove(signature uint64) bool {
 	}
 	n.proven = append(n.proven, text)
 	return true
-}
-
-// cut shortens a text to at most n bytes, at the border of a character, and copies it.
-func cut(s string, n int) string {
-	if len(s) > n {
-		for n > 0 && s[n]&0xc0 == 0x80 {
-			n--
-		}
-		s = s[:n]
-	}
-	return string(append([]byte(nil), s...))
 }

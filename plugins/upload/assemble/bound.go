@@ -1,11 +1,6 @@
 package assemble
 
-import (
-	"strings"
-	"unicode/utf8"
-
-	"github.com/connect-testengine/connect-testengine/plugins/testengine"
-)
+import "github.com/connect-testengine/connect-testengine/plugins/testengine"
 
 const (
 	tooLong  = "too long: it was cut"
@@ -28,7 +23,7 @@ func (b *Builder) bound(e *testengine.Execution) {
 	} {
 		if len(*text.value) > b.limits.TextBytes {
 			b.Remark(e.Index, text.field, tooLong, *text.value)
-			*text.value = cutText(*text.value, b.limits.TextBytes)
+			*text.value = testengine.CutText(*text.value, b.limits.TextBytes)
 		}
 	}
 	if e.Details == nil {
@@ -36,7 +31,7 @@ func (b *Builder) bound(e *testengine.Execution) {
 	}
 	if len(e.Details.ExternalID) > b.limits.TextBytes {
 		b.Remark(e.Index, "external_id", tooLong, e.Details.ExternalID)
-		e.Details.ExternalID = cutText(e.Details.ExternalID, b.limits.TextBytes)
+		e.Details.ExternalID = testengine.CutText(e.Details.ExternalID, b.limits.TextBytes)
 	}
 	for _, raw := range []struct {
 		field string
@@ -47,19 +42,11 @@ func (b *Builder) bound(e *testengine.Execution) {
 		{"record", &e.Details.Extra},
 	} {
 		if len(*raw.value) > b.limits.DetailBytes {
-			b.Remark(e.Index, raw.field, tooLarge, string((*raw.value)[:snippetBytes]))
+			b.Remark(e.Index, raw.field, tooLarge, string(*raw.value))
 			*raw.value = ""
 		}
 	}
 	if *e.Details == (testengine.Details{}) {
 		e.Details = nil
 	}
-}
-
-// cutText is the beginning of a text, at most that many bytes, as a copy.
-func cutText(text string, most int) string {
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return strings.Clone(text[:most])
 }

@@ -100,3 +100,15 @@ func TestNoBlockIsLargerThanARecordOfATopic(t *testing.T) {
 	}
 	require.Equal(t, 40, place)
 }
+
+func TestDetailsHaveALimitOfTheirOwnHoweverSmall(t *testing.T) {
+	for _, most := range []int{100, 300} {
+		b := newBuilder(func(l *Limits) { l.KeepDetails, l.DetailBytes = KeepAll, most })
+		e := b.Begin(1000)
+		e.Name, e.Detail().History = "pays", testengine.RawJSON(`"`+strings.Repeat("x", most)+`"`)
+		b.Accept()
+		result := b.Finish()
+		require.Empty(t, result.Blocks[0].Executions[0].History())
+		require.Equal(t, 1, result.Report.ProblemCounts["history: "+tooLarge])
+	}
+}

@@ -22,7 +22,7 @@ func (b *Builder) Env(key, value string) {
 	}
 	if len(value) > b.limits.EnvBytes && key != "key" {
 		b.Remark(-1, "run_env", "the value is too long: it was cut", key)
-		value = cutText(value, b.limits.EnvBytes)
+		value = testengine.CutText(value, b.limits.EnvBytes)
 	}
 	// The upload's facts are copies: who keeps a run's key must not keep the whole body alive with it.
 	if field := b.envField(key); field != nil {

@@ -51,6 +51,10 @@ type Limits struct {
 	KeepDetails KeepDetails
 }
 
+// MaxEnvBytes bounds EnvBytes: state keeps several of an upload's facts in one value,
+// and one that it cannot keep would hold up its lane.
+const MaxEnvBytes = 8192
+
 // DefaultLimits are those of Buildkite, where it has them.
 func DefaultLimits() Limits {
 	return Limits{

@@ -39,7 +39,7 @@ func (b *Builder) seal(e *testengine.Execution) {
 	}
 	b.share(e)
 	e.TestID = testengine.TestIDIn(b.last.seed, e.Name)
-	if size(e) > b.limits.TextBytes {
+	if size(e) > min(b.limits.TextBytes, b.limits.DetailBytes) {
 		b.bound(e)
 	}
 }

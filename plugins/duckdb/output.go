@@ -141,7 +141,7 @@ func stageMessage(b *rows.Builder, m *service.Message) error {
 			return err
 		}
 		b.Verdict(origin, verdict)
-	case testengine.KindTick, testengine.KindChange:
+	case testengine.KindTick, testengine.KindChange, testengine.KindApplied:
 		b.End(origin)
 	}
 	return nil

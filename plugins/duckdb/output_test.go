@@ -57,6 +57,8 @@ func TestAStreamStoresWhatItIsFed(t *testing.T) {
 	require.NoError(t, feed(t.Context(), r.messages(20)))
 	tick := newRecord(1, 0)
 	require.NoError(t, feed(t.Context(), service.MessageBatch{tick.message(testengine.KindTick, map[string]any{})}))
+	held := newRecord(2, 0) // a piece of a payload that is not whole yet
+	require.NoError(t, feed(t.Context(), service.MessageBatch{held.message(testengine.KindApplied, map[string]any{})}))
 	// Another pipeline's messages, and a message it cannot read as ours, pass.
 	require.NoError(t, feed(t.Context(), service.MessageBatch{service.NewMessage([]byte("hello"))}))
 	stop()
@@ -65,7 +67,7 @@ func TestAStreamStoresWhatItIsFed(t *testing.T) {
 	require.EqualValues(t, 50, count(t, d, "SELECT count(*) FROM executions"))
 	require.EqualValues(t, 1, count(t, d, "SELECT count(*) FROM verdicts"))
 	require.EqualValues(t, 1, count(t, d, "SELECT count(*) FROM run_events"))
-	require.EqualValues(t, 2, count(t, d, "SELECT next_offset FROM watermarks"), "the tick moved the watermark")
+	require.EqualValues(t, 3, count(t, d, "SELECT next_offset FROM watermarks"), "the tick and what was only applied moved the watermark")
 }
 
 func TestRecordsAsBytesAreStoredToo(t *testing.T) {

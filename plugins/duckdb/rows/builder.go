@@ -130,8 +130,8 @@ func (b *Builder) Report(o Origin, report *testengine.UploadReport) {
 	b.End(o)
 }
 
-// End moves the watermark behind a record whose last message was seen: a
-// report, a tick or a change.
+// End moves the watermark behind a record whose last message was seen: a tick, a
+// change, or applied, which stands for a record of which nothing else is left.
 func (b *Builder) End(o Origin) {
 	if !o.Logged {
 		return

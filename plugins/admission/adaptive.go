@@ -4,10 +4,11 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -84,13 +85,9 @@ func adaptiveFromParsed(conf *service.ParsedConfig, res *service.Resources) (a *
 
 // Access implements service.RateLimit.
 func (a *adaptive) Access(ctx context.Context) (time.Duration, error) {
-	var door load
-	err := a.res.AccessCustomResource(ctx, listenerType, a.listener, func(value any) { door, _ = value.(load) })
+	door, err := fields.Resource[load](ctx, a.res, listenerType, a.listener)
 	if err != nil {
-		return 0, fmt.Errorf("finding the %s %q: %w", listenerType, a.listener, err)
-	}
-	if door == nil {
-		return 0, fmt.Errorf("finding the %s %q: it is something else", listenerType, a.listener)
+		return 0, err
 	}
 	return a.waitFor(door), nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -165,11 +166,11 @@ func newInputFromParsed(conf *service.ParsedConfig, res *service.Resources) (ser
 	if err != nil {
 		return nil, err
 	}
-	door, err := resource[listener](res, "http_listener", c.listener)
+	door, err := fields.Resource[listener](context.Background(), res, "http_listener", c.listener)
 	if err != nil {
 		return nil, err
 	}
-	store, err := resource[query.Store](res, c.storeType, c.store)
+	store, err := fields.Resource[query.Store](context.Background(), res, c.storeType, c.store)
 	if err != nil {
 		return nil, err
 	}

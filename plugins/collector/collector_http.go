@@ -208,15 +208,9 @@ func newInputFromParsed(conf *service.ParsedConfig, res *service.Resources) (ser
 	if err != nil {
 		return nil, err
 	}
-	var listener *Listener
-	err = res.AccessCustomResource(context.Background(), listenerType, config.listener, func(value any) {
-		listener, _ = value.(*Listener)
-	})
+	listener, err := fields.Resource[*Listener](context.Background(), res, listenerType, config.listener)
 	if err != nil {
-		return nil, fmt.Errorf("finding the %s %q: %w", listenerType, config.listener, err)
-	}
-	if listener == nil {
-		return nil, fmt.Errorf("finding the %s %q: it is something else", listenerType, config.listener)
+		return nil, err
 	}
 	return mount(config, listener, res, os.Stderr)
 }

@@ -3,13 +3,13 @@ package duckdb
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/duckdb/rows"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -55,13 +55,9 @@ func newOutput(conf *service.ParsedConfig, res *service.Resources) (*output, err
 }
 
 // Connect finds the database and waits until it is open.
-func (o *output) Connect(ctx context.Context) error {
-	err := o.res.AccessCustomResource(ctx, resourceName, o.label, func(v any) { o.database, _ = v.(*Database) })
-	if err != nil {
-		return fmt.Errorf("finding the %s %q: %w", resourceName, o.label, err)
-	}
-	if o.database == nil {
-		return fmt.Errorf("the resource %q is no %s", o.label, resourceName)
+func (o *output) Connect(ctx context.Context) (err error) {
+	if o.database, err = fields.Resource[*Database](ctx, o.res, resourceName, o.label); err != nil {
+		return err
 	}
 	return o.database.ready(ctx)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -94,11 +95,5 @@ func codecOf(ctx context.Context, res *service.Resources, label string) (codec t
 	if label == "" {
 		return avro.NewBuiltIn(), nil
 	}
-	accessed := res.AccessCustomResource(ctx, resourceType, label, func(value any) {
-		var ok bool
-		if codec, ok = value.(testengine.RecordCodec); !ok {
-			err = fmt.Errorf("resource %q is a %T and not a %s", label, value, resourceType)
-		}
-	})
-	return codec, errors.Join(accessed, err)
+	return fields.Resource[testengine.RecordCodec](ctx, res, resourceType, label)
 }

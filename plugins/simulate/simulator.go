@@ -11,6 +11,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/simulate/world"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -69,17 +70,9 @@ func newSimulator(config simulatorConfig, res *service.Resources, now func() tim
 
 // Connect mounts the truth on the listener.
 func (s *simulator) Connect(ctx context.Context) error {
-	if s.config.listener == "" {
-		return nil
-	}
-	mounted := fmt.Errorf("the http_listener %q takes no routes", s.config.listener)
-	err := s.res.AccessCustomResource(ctx, "http_listener", s.config.listener, func(value any) {
-		if listener, ok := value.(routes); ok {
-			mounted = listener.Handle(truthRoute, http.HandlerFunc(s.serveTruth))
-		}
-	})
-	if err == nil {
-		err = mounted
+	listener, err := fields.OptionalResource[routes](ctx, s.res, "http_listener", s.config.listener)
+	if err == nil && listener != nil {
+		err = listener.Handle(truthRoute, http.HandlerFunc(s.serveTruth))
 	}
 	if err != nil {
 		return fmt.Errorf("serving the truth: %w", err)

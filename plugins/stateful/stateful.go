@@ -18,6 +18,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -211,14 +212,8 @@ func providerFrom(res *service.Resources, label string) func(ctx context.Context
 		memory := state.NewMemory()
 		return func(context.Context) (state.Provider, error) { return memory, nil }
 	}
-	return func(ctx context.Context) (provider state.Provider, err error) {
-		accessed := res.AccessCustomResource(ctx, "testengine_state", label, func(value any) {
-			var ok bool
-			if provider, ok = value.(state.Provider); !ok {
-				err = fmt.Errorf("using the state %q: a %T keeps no state", label, value)
-			}
-		})
-		return provider, errors.Join(accessed, err)
+	return func(ctx context.Context) (state.Provider, error) {
+		return fields.Resource[state.Provider](ctx, res, "testengine_state", label)
 	}
 }
 

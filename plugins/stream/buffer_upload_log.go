@@ -247,13 +247,13 @@ func newUploadLog(config uploadLogConfig, mgr *service.Resources, d disk.Disk, n
 		changed: make(chan struct{}, 1), lastAppend: now(),
 	}
 	var err error
-	if u.follower, err = customResource[testengine.LogFollower](mgr, "testengine_state", config.state); err != nil {
+	if u.follower, err = fields.OptionalResource[testengine.LogFollower](context.Background(), mgr, "testengine_state", config.state); err != nil {
 		return nil, err
 	}
-	if u.store, err = customResource[testengine.LogReader](mgr, "duckdb_database", config.store); err != nil {
+	if u.store, err = fields.OptionalResource[testengine.LogReader](context.Background(), mgr, "duckdb_database", config.store); err != nil {
 		return nil, err
 	}
-	door, err := customResource[lagged](mgr, "http_listener", config.listener)
+	door, err := fields.OptionalResource[lagged](context.Background(), mgr, "http_listener", config.listener)
 	if err != nil {
 		return nil, err
 	}
@@ -289,22 +289,6 @@ func (u *uploadLog) open(d disk.Disk) (err error) {
 		u.openSpool()
 	}
 	return nil
-}
-
-// customResource finds the resource with that label; without a label there is none.
-func customResource[T any](mgr *service.Resources, kind, label string) (found T, err error) {
-	if label == "" {
-		return found, nil
-	}
-	ok := false
-	err = mgr.AccessCustomResource(context.Background(), kind, label, func(value any) { found, ok = value.(T) })
-	if err != nil {
-		return found, fmt.Errorf("looking for the %s resource %q: %w", kind, label, err)
-	}
-	if !ok {
-		return found, fmt.Errorf("the %s resource %q is something else", kind, label)
-	}
-	return found, nil
 }
 
 func (u *uploadLog) signal() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -65,7 +66,7 @@ func (in *kafkaStateful) Connect(ctx context.Context) error {
 func (in *kafkaStateful) options() (kafkalog.Options, error) {
 	options := in.config.options
 	if in.config.transaction != "" {
-		t, err := customResource[*transaction](in.mgr, transactionType, in.config.transaction)
+		t, err := fields.Resource[*transaction](context.Background(), in.mgr, transactionType, in.config.transaction)
 		if err != nil {
 			return options, err
 		}
@@ -76,10 +77,10 @@ func (in *kafkaStateful) options() (kafkalog.Options, error) {
 		}
 	}
 	var err error
-	if options.Follower, err = customResource[testengine.LogFollower](in.mgr, stateType, in.config.state); err != nil {
+	if options.Follower, err = fields.OptionalResource[testengine.LogFollower](context.Background(), in.mgr, stateType, in.config.state); err != nil {
 		return options, err
 	}
-	options.Store, err = customResource[testengine.LogReader](in.mgr, "duckdb_database", in.config.store)
+	options.Store, err = fields.OptionalResource[testengine.LogReader](context.Background(), in.mgr, "duckdb_database", in.config.store)
 	return options, err
 }
 

@@ -101,7 +101,7 @@ type uploadLogInput struct {
 }
 
 func newUploadLogInput(config uploadLogInputConfig, mgr *service.Resources, d disk.Disk) (*uploadLogInput, error) {
-	follower, err := customResource[testengine.LogFollower](mgr, "testengine_state", config.state)
+	follower, err := fields.OptionalResource[testengine.LogFollower](context.Background(), mgr, "testengine_state", config.state)
 	if err != nil {
 		return nil, err
 	}

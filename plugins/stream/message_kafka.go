@@ -11,6 +11,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -52,7 +53,7 @@ func recordCodec(label string, mgr *service.Resources) (testengine.RecordCodec, 
 	if label == "" {
 		return avro.NewBuiltIn(), nil
 	}
-	return customResource[testengine.RecordCodec](mgr, "testengine_schemas", label)
+	return fields.Resource[testengine.RecordCodec](context.Background(), mgr, "testengine_schemas", label)
 }
 
 // message makes the record's message, without its place in the log.

@@ -14,6 +14,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -82,7 +83,7 @@ func (out *kafkaBlocks) Connect(ctx context.Context) error {
 func (out *kafkaBlocks) connect(ctx context.Context) error {
 	options := append(append([]kgo.Opt{}, out.options...), out.producer.options...)
 	if out.config.transaction != "" {
-		t, err := customResource[*transaction](out.mgr, transactionType, out.config.transaction)
+		t, err := fields.Resource[*transaction](context.Background(), out.mgr, transactionType, out.config.transaction)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/collector/buffers"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/handoff"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/webhook/replay"
 )
@@ -77,15 +77,9 @@ func newInput(config config, res *service.Resources) *input {
 }
 
 func (i *input) mount(res *service.Resources) error {
-	var found listener
-	err := res.AccessCustomResource(context.Background(), listenerType, i.config.listener, func(value any) {
-		found, _ = value.(listener)
-	})
+	found, err := fields.Resource[listener](context.Background(), res, listenerType, i.config.listener)
 	if err != nil {
-		return fmt.Errorf("finding the %s %q: %w", listenerType, i.config.listener, err)
-	}
-	if found == nil {
-		return fmt.Errorf("finding the %s %q: it is something else", listenerType, i.config.listener)
+		return err
 	}
 	return found.Handle(i.config.path, i)
 }

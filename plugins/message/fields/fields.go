@@ -36,6 +36,11 @@ func (r Reader) Within(path ...string) Reader {
 // Text is a string.
 func (r Reader) Text(path ...string) string { return read(r, r.conf.FieldString, path) }
 
+// Interpolated is a string that may hold interpolations of a message.
+func (r Reader) Interpolated(path ...string) *service.InterpolatedString {
+	return read(r, r.conf.FieldInterpolatedString, path)
+}
+
 // List is a list of strings.
 func (r Reader) List(path ...string) []string { return read(r, r.conf.FieldStringList, path) }
 

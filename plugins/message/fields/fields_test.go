@@ -1,11 +1,14 @@
 package fields_test
 
 import (
+	"context"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
@@ -69,4 +72,61 @@ func TestSizes(t *testing.T) {
 			require.Equal(t, c.want, got)
 		})
 	}
+}
+
+// box is a custom resource of this test alone.
+type box struct{ content string }
+
+func (*box) Close(context.Context) error { return nil }
+
+// finder is a processor that does what a component does with its resources.
+type finder struct{ find func() }
+
+func (f *finder) Process(_ context.Context, m *service.Message) (service.MessageBatch, error) {
+	f.find()
+	return service.MessageBatch{m}, nil
+}
+
+func (*finder) Close(context.Context) error { return nil }
+
+func TestResourcesAreFoundByKindAndLabel(t *testing.T) {
+	env := service.GlobalEnvironment().Clone()
+	require.NoError(t, env.RegisterCustomResource("box", service.NewConfigSpec().Field(service.NewStringField("content")),
+		func(conf *service.ParsedConfig, _ *service.Resources) (any, error) {
+			content, err := conf.FieldString("content")
+			return &box{content}, err
+		}))
+	asked := 0
+	require.NoError(t, env.RegisterProcessor("finder", service.NewConfigSpec(),
+		func(_ *service.ParsedConfig, res *service.Resources) (service.Processor, error) {
+			return &finder{func() { asked++; findBoxes(t, res) }}, nil
+		}))
+	builder := env.NewStreamBuilder()
+	builder.SetSchema(env.FullConfigSchema("", ""))
+	require.NoError(t, builder.SetYAML(`
+logger: {level: "OFF"}
+box: [{label: tea, content: green}]
+input: {generate: {mapping: 'root = ""', count: 1, interval: ""}}
+pipeline: {processors: [finder: {}]}
+output: {drop: {}}
+`))
+	stream, err := builder.Build()
+	require.NoError(t, err)
+	require.NoError(t, stream.Run(t.Context()))
+	require.Equal(t, 1, asked)
+}
+
+func findBoxes(t *testing.T, res *service.Resources) {
+	found, err := fields.Resource[*box](t.Context(), res, "box", "tea")
+	require.NoError(t, err)
+	require.Equal(t, "green", found.content)
+	_, err = fields.Resource[io.Reader](t.Context(), res, "box", "tea")
+	require.EqualError(t, err, `finding the box "tea": it is a *fields_test.box, which cannot do what is needed here`)
+	_, err = fields.Resource[*box](t.Context(), res, "box", "milk")
+	require.ErrorContains(t, err, `finding the box "milk"`)
+	_, err = fields.Resource[*box](t.Context(), res, "box", "")
+	require.Error(t, err, "a field that must name one names none")
+	found, err = fields.OptionalResource[*box](t.Context(), res, "box", "")
+	require.NoError(t, err)
+	require.Nil(t, found)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/enrich/lookup"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -141,62 +142,23 @@ type lookupConfig struct {
 var errSource = errors.New("a lookup needs either cache or file")
 
 func enrichFromParsed(conf *service.ParsedConfig) (c enrichConfig, err error) {
-	p := fields{conf: conf, err: &err}
-	c.coreTags, c.paths, c.signatures = p.truth(efCoreTags), p.truth(efPaths), p.truth(efSignatures)
-	c.ownersFile, c.reloadEvery = p.text(efOwnersFile), p.duration(efReloadEvery)
-	c.ownersFolder = p.text(efOwnersDir)
+	p := fields.Into(&err, conf)
+	c.coreTags, c.paths, c.signatures = p.Truth(efCoreTags), p.Truth(efPaths), p.Truth(efSignatures)
+	c.ownersFile, c.reloadEvery = p.Text(efOwnersFile), p.Duration(efReloadEvery)
+	c.ownersFolder = p.Text(efOwnersDir)
 	lookups, listErr := conf.FieldObjectList(efLookups)
-	p.keep(listErr)
+	p.Keep(listErr)
 	for _, one := range lookups {
-		p := fields{conf: one, err: &err}
+		p := fields.Into(&err, one)
 		l := lookupConfig{
-			name: p.text(lfName), cache: p.text(lfCache), file: p.text(lfFile), prefix: p.text(lfPrefix),
-			maxTags: p.number(lfMaxTags), timeout: p.duration(lfTimeout),
-			remember: lookup.Options{TTL: p.duration(lfTTL), NegativeTTL: p.duration(lfNegativeTTL), MaxEntries: p.number(lfMaxEntries)},
+			name: p.Text(lfName), cache: p.Text(lfCache), file: p.Text(lfFile), prefix: p.Text(lfPrefix),
+			key: p.Interpolated(lfKey), maxTags: p.Number(lfMaxTags), timeout: p.Duration(lfTimeout),
+			remember: lookup.Options{TTL: p.Duration(lfTTL), NegativeTTL: p.Duration(lfNegativeTTL), MaxEntries: p.Number(lfMaxEntries)},
 		}
-		var keyErr error
-		l.key, keyErr = one.FieldInterpolatedString(lfKey)
-		p.keep(keyErr)
 		if (l.cache == "") == (l.file == "") {
-			p.keep(fmt.Errorf("reading lookup %s: %w", l.name, errSource))
+			p.Keep(fmt.Errorf("reading lookup %s: %w", l.name, errSource))
 		}
 		c.lookups = append(c.lookups, l)
 	}
 	return c, err
-}
-
-// fields reads fields and keeps the first mistake.
-type fields struct {
-	conf *service.ParsedConfig
-	err  *error
-}
-
-func (f fields) keep(err error) {
-	if *f.err == nil {
-		*f.err = err
-	}
-}
-
-func (f fields) text(name string) string {
-	v, err := f.conf.FieldString(name)
-	f.keep(err)
-	return v
-}
-
-func (f fields) truth(name string) bool {
-	v, err := f.conf.FieldBool(name)
-	f.keep(err)
-	return v
-}
-
-func (f fields) number(name string) int {
-	v, err := f.conf.FieldInt(name)
-	f.keep(err)
-	return v
-}
-
-func (f fields) duration(name string) time.Duration {
-	v, err := f.conf.FieldDuration(name)
-	f.keep(err)
-	return v
 }

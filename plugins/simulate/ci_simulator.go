@@ -6,6 +6,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/simulate/world"
 )
 
@@ -124,22 +125,22 @@ type simulatorConfig struct {
 }
 
 func simulatorFromParsed(conf *service.ParsedConfig, now time.Time) (c simulatorConfig, err error) {
-	p := parser{conf: conf}
+	p := fields.Into(&err, conf)
 	c.world = world.Config{
-		Seed: uint64(p.number(sfSeed)), Organization: p.text(sfOrganization),
-		Suites: p.number(sfSuites), TestsPerSuite: p.number(sfTestsPerSuite), Days: p.number(sfDays),
-		CommitsPerDay: p.number(sfCommitsPerDay), Branches: p.number(sfBranches), Jobs: p.number(sfJobs),
-		Hosts: p.number(sfHosts), Retries: p.number(sfRetries), FlakyShare: p.fraction(sfFlakyShare),
-		RegressionShare: p.fraction(sfRegressionShare), StormsPerDay: p.fraction(sfStormsPerDay),
-		DuplicateShare: p.fraction(sfDuplicateShare),
+		Seed: uint64(p.Number(sfSeed)), Organization: p.Text(sfOrganization),
+		Suites: p.Number(sfSuites), TestsPerSuite: p.Number(sfTestsPerSuite), Days: p.Number(sfDays),
+		CommitsPerDay: p.Number(sfCommitsPerDay), Branches: p.Number(sfBranches), Jobs: p.Number(sfJobs),
+		Hosts: p.Number(sfHosts), Retries: p.Number(sfRetries), FlakyShare: p.Fraction(sfFlakyShare),
+		RegressionShare: p.Fraction(sfRegressionShare), StormsPerDay: p.Fraction(sfStormsPerDay),
+		DuplicateShare: p.Fraction(sfDuplicateShare),
 	}
-	c.liveInterval = p.duration(sfLiveInterval)
-	c.batchUploads = p.number(sfBatchUploads)
-	c.listener = p.text(sfListener)
-	c.truthFile = p.text(sfTruthFile)
-	c.positionFile = p.text(sfPositionFile)
+	c.liveInterval = p.Duration(sfLiveInterval)
+	c.batchUploads = p.Number(sfBatchUploads)
+	c.listener = p.Text(sfListener)
+	c.truthFile = p.Text(sfTruthFile)
+	c.positionFile = p.Text(sfPositionFile)
 	c.until = now
-	if until := p.text(sfUntil); until != "" && p.err == nil {
+	if until := p.Text(sfUntil); until != "" && err == nil {
 		if c.until, err = time.Parse(time.RFC3339, until); err != nil {
 			return c, fmt.Errorf("reading %s: %q is no RFC 3339 time such as 2026-11-23T00:00:00Z", sfUntil, until)
 		}
@@ -147,8 +148,8 @@ func simulatorFromParsed(conf *service.ParsedConfig, now time.Time) (c simulator
 			return c, fmt.Errorf("reading %s: %s is later than now; uploads cannot come from the future", sfUntil, until)
 		}
 	}
-	if p.err != nil {
-		return c, p.err
+	if err != nil {
+		return c, err
 	}
 	return c, c.world.Check()
 }

@@ -8,9 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dustin/go-humanize"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -100,6 +101,9 @@ output:
 `)
 }
 
+// mostBytes bounds the sizes of batches and lines: 1 TiB.
+const mostBytes = 1 << 40
+
 // historyConfig is the parsed configuration of upload_history.
 type historyConfig struct {
 	paths                        []string
@@ -109,16 +113,13 @@ type historyConfig struct {
 }
 
 func historyFromParsed(conf *service.ParsedConfig) (c historyConfig, err error) {
-	p := parser{conf: conf}
-	c.org = p.text(hfOrganization)
-	c.defaultBranch = p.text(hfDefaultBranch)
-	c.logID = p.text(hfLogID)
-	c.settle = p.duration(hfSettle)
-	c.batchBytes = p.bytes(hfBatchBytes)
-	c.batchLines = p.number(hfBatchLines)
-	c.line = p.bytes(hfMaxLineBytes)
-	patterns, err := conf.FieldStringList(hfPaths)
-	if err := errors.Join(p.err, err); err != nil {
+	p := fields.Into(&err, conf)
+	c.org, c.defaultBranch, c.logID = p.Text(hfOrganization), p.Text(hfDefaultBranch), p.Text(hfLogID)
+	c.settle = p.Duration(hfSettle)
+	c.batchBytes, c.batchLines = int(p.BytesWithin(1, mostBytes, hfBatchBytes)), p.Number(hfBatchLines)
+	c.line = int(p.BytesWithin(1, mostBytes, hfMaxLineBytes))
+	patterns := p.List(hfPaths)
+	if err != nil {
 		return c, err
 	}
 	c.paths, err = expandPaths(patterns)
@@ -156,49 +157,4 @@ func checkPaths(paths []string) error {
 		}
 	}
 	return nil
-}
-
-// parser reads fields and keeps the first error.
-type parser struct {
-	conf *service.ParsedConfig
-	err  error
-}
-
-func (p *parser) keep(err error) {
-	if p.err == nil {
-		p.err = err
-	}
-}
-
-func (p *parser) text(name string) string {
-	value, err := p.conf.FieldString(name)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) number(name string) int {
-	value, err := p.conf.FieldInt(name)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) fraction(name string) float64 {
-	value, err := p.conf.FieldFloat(name)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) duration(name string) time.Duration {
-	value, err := p.conf.FieldDuration(name)
-	p.keep(err)
-	return value
-}
-
-func (p *parser) bytes(name string) int {
-	written := p.text(name)
-	value, err := humanize.ParseBytes(written)
-	if err != nil || value < 1 || value > 1<<40 {
-		p.keep(fmt.Errorf("reading %s: %q is no size such as 4MiB", name, written))
-	}
-	return int(value)
 }

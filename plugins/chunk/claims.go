@@ -7,6 +7,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -17,16 +18,12 @@ type claims struct {
 	threshold int
 }
 
-func claimsFromParsed(conf *service.ParsedConfig, res *service.Resources) (c claims, err error) {
-	c.res = res
-	if c.cache, err = conf.FieldString(cfCache); err != nil {
-		return c, err
-	}
+func claimsFrom(p fields.Reader, res *service.Resources) claims {
+	c := claims{res: res, cache: p.Text(cfCache), threshold: sizeFrom(p, cfThreshold)}
 	if c.cache != "" && !res.HasCache(c.cache) {
-		return c, fmt.Errorf("reading %s.%s: there is no cache %q", cfClaimCheck, cfCache, c.cache)
+		p.Keep(fmt.Errorf("reading %s.%s: there is no cache %q", cfClaimCheck, cfCache, c.cache))
 	}
-	c.threshold, err = sizeFromParsed(conf, cfThreshold)
-	return c, err
+	return c
 }
 
 func (c *claims) wants(size int) bool { return c.cache != "" && size > c.threshold }

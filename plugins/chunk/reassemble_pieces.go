@@ -9,6 +9,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/hold"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -76,20 +77,14 @@ type holder struct {
 
 func holderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*holder, error) {
 	h := &holder{results: res.Metrics().NewCounter("testengine_reassemble_payloads_total", "result"), log: res.Logger()}
-	timeout, err := conf.FieldDuration(pfTimeout)
-	if err != nil {
-		return nil, err
-	}
-	bytes, err := sizeFromParsed(conf, pfBytes)
-	if err != nil {
-		return nil, err
-	}
-	pieces, err := conf.FieldInt(pfMaxPieces)
-	if err != nil {
-		return nil, err
-	}
+	var err error
+	p := fields.Into(&err, conf)
+	timeout, bytes, pieces := p.Duration(pfTimeout), sizeFrom(p, pfBytes), p.Number(pfMaxPieces)
 	if pieces < 1 || pieces > hold.MaxPieces {
-		return nil, fmt.Errorf("reading %s: it must be between 1 and %d", pfMaxPieces, hold.MaxPieces)
+		p.Keep(fmt.Errorf("reading %s: it must be between 1 and %d", pfMaxPieces, hold.MaxPieces))
+	}
+	if err != nil {
+		return nil, err
 	}
 	label, err := stateful.LabelFromParsed(conf)
 	if err != nil {

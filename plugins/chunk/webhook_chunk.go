@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/zeebo/xxh3"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/cut"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -48,48 +48,19 @@ func chunkerFromParsed(conf *service.ParsedConfig, res *service.Resources) (*chu
 		log:      res.Logger(),
 	}
 	var err error
-	if c.mode, err = conf.FieldString(cfMode); err != nil {
-		return nil, err
-	}
-	if c.format, err = conf.FieldString(cfFormat); err != nil {
-		return nil, err
-	}
-	path, err := conf.FieldString(cfPath)
-	if err != nil {
-		return nil, err
-	}
-	if path != "" {
+	p := fields.Into(&err, conf)
+	c.mode, c.format = p.Text(cfMode), p.Text(cfFormat)
+	if path := p.Text(cfPath); path != "" {
 		c.path = strings.Split(path, ".")
 	}
-	if c.limit, err = sizeFromParsed(conf, cfMaxBytes); err != nil {
-		return nil, err
-	}
-	if c.maxDecoded, err = sizeFromParsed(conf, cfDecoded); err != nil {
-		return nil, err
-	}
-	if c.payloadID, err = conf.FieldInterpolatedString(cfPayloadID); err != nil {
-		return nil, err
-	}
-	c.claims, err = claimsFromParsed(conf.Namespace(cfClaimCheck), res)
+	c.limit, c.maxDecoded = sizeFrom(p, cfMaxBytes), sizeFrom(p, cfDecoded)
+	c.payloadID = p.Interpolated(cfPayloadID)
+	c.claims = claimsFrom(p.Within(cfClaimCheck), res)
 	return c, err
 }
 
-const smallestSize, largestSize = 64, 2 << 30
-
-func sizeFromParsed(conf *service.ParsedConfig, field string) (int, error) {
-	text, err := conf.FieldString(field)
-	if err != nil {
-		return 0, err
-	}
-	size, err := humanize.ParseBytes(text)
-	if err != nil {
-		return 0, fmt.Errorf("reading %s: %q is no size like 900kB", field, text)
-	}
-	if size < smallestSize || size > largestSize {
-		return 0, fmt.Errorf("reading %s: %s is not between 64 bytes and 2 GiB", field, text)
-	}
-	return int(size), nil
-}
+// sizeFrom reads a size between 64 bytes and 2 GiB.
+func sizeFrom(p fields.Reader, field string) int { return int(p.BytesWithin(64, 2<<30, field)) }
 
 // Process implements service.Processor.
 func (c *chunker) Process(ctx context.Context, m *service.Message) (service.MessageBatch, error) {

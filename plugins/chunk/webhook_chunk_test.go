@@ -179,8 +179,8 @@ func TestAVeryLargePayloadIsLeftInACache(t *testing.T) {
 
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for _, c := range []struct{ yaml, reason string }{
-		{"max_bytes: much", `reading max_bytes: "much" is no size like 900kB`},
-		{"max_bytes: 1B", "reading max_bytes: 1B is not between 64 bytes and 2 GiB"},
+		{"max_bytes: much", `reading max_bytes: "much" is no size such as 32MiB`},
+		{"max_bytes: 1B", `reading max_bytes: "1B" is no size between 64 B and 2.0 GiB`},
 		{"claim_check: { cache: none }", `reading claim_check.cache: there is no cache "none"`},
 	} {
 		conf, err := chunkSpec().ParseYAML(c.yaml, nil)

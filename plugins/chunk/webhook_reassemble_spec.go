@@ -1,11 +1,10 @@
 package chunk
 
 import (
-	"time"
-
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/join"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -95,25 +94,11 @@ type reassembleConfig struct {
 }
 
 func reassembleFromParsed(conf *service.ParsedConfig) (c reassembleConfig, err error) {
-	var timeout time.Duration
-	if timeout, err = conf.FieldDuration(rfTimeout); err != nil {
-		return c, err
+	p := fields.Into(&err, conf)
+	c.limits = join.Limits{
+		Timeout: p.Duration(rfTimeout), SourceBytes: int64(sizeFrom(p, rfSourceBytes)),
+		MaxPieces: p.Number(rfMaxPieces), Remembered: p.Number(rfRemembered),
 	}
-	c.limits.Timeout = timeout
-	if c.source, err = conf.FieldInterpolatedString(rfSource); err != nil {
-		return c, err
-	}
-	bytes, err := sizeFromParsed(conf, rfSourceBytes)
-	if err != nil {
-		return c, err
-	}
-	c.limits.SourceBytes = int64(bytes)
-	if c.limits.MaxPieces, err = conf.FieldInt(rfMaxPieces); err != nil {
-		return c, err
-	}
-	if c.limits.Remembered, err = conf.FieldInt(rfRemembered); err != nil {
-		return c, err
-	}
-	c.cache, err = conf.FieldString(rfClaimCheck)
+	c.source, c.cache = p.Interpolated(rfSource), p.Text(rfClaimCheck)
 	return c, err
 }

@@ -18,6 +18,7 @@ import (
 
 const (
 	decodeFieldBlockSize       = "block_size"
+	decodeFieldKeep            = "keep"
 	decodeFieldKeepDetails     = "keep_details"
 	decodeFieldMaxDecodedBytes = "max_decoded_bytes"
 	decodeFieldMaxProblems     = "max_problems"
@@ -34,6 +35,9 @@ const (
 	decodeFieldReports         = "reports"
 	decodeFieldOrg             = "org"
 	decodeFieldSuite           = "suite"
+
+	keepAll   = "all"
+	keepFacts = "facts"
 
 	reportsAlways   = "always"
 	reportsProblems = "problems"
@@ -122,7 +126,11 @@ func limitsFromParsed(conf *service.ParsedConfig) (limits assemble.Limits, err e
 	if err != nil {
 		return limits, err
 	}
-	limits.KeepDetails, err = assemble.ParseKeepDetails(word)
+	if limits.KeepDetails, err = assemble.ParseKeepDetails(word); err != nil {
+		return limits, err
+	}
+	keep, err := conf.FieldString(decodeFieldKeep)
+	limits.FactsOnly = keep == keepFacts
 	return limits, err
 }
 

@@ -18,6 +18,8 @@ func decodeSpec() *service.ConfigSpec {
 		Field(service.NewIntField(decodeFieldBlockSize).Default(defaults.BlockSize).
 			Description("How many executions a block holds at most, up to 2000. A block is also closed when its texts reach 900 KB.").
 			LintRule(`root = if this < 1 || this > 2000 { "block_size must be between 1 and 2000" }`)).
+		Field(service.NewStringEnumField(decodeFieldKeep, keepAll, keepFacts).Default(keepAll).
+			Description("What of a JSON execution is decoded. `facts` is what `flaky_detect` reads: scope, name, file, location, result, failure reason and details, tags. Verdicts and runs come out the same for less work; executions have no duration, history, external id or unknown keys then, so nothing behind should store them.")).
 		Field(service.NewStringEnumField(decodeFieldKeepDetails, "failed", "all", "none").Default(string(defaults.KeepDetails)).
 			Description("Of which executions `failure_expanded` and `history` are kept. `failed` includes those that passed after a retry inside the runner.")).
 		Field(service.NewStringField(decodeFieldMaxDecodedBytes).Default("128MB").
@@ -40,6 +42,17 @@ pipeline:
     - label: decode_uploads
       upload_decode:
         keep_details: failed
+`).
+		Example("Verdicts alone",
+			"Where a pipeline puts out verdicts and no executions, detection needs no more than facts.",
+			`
+pipeline:
+  processors:
+    - label: decode_uploads
+      upload_decode:
+        keep: facts
+    - label: detect_flaky_tests
+      flaky_detect: {}
 `).
 		Example("Executions from elsewhere",
 			"Other streams hand in JSON: an execution, an array of them, or one on each line. Reports that say nothing are left out.",
@@ -93,6 +106,8 @@ Of each message it makes, in this order, blocks of at most ` + "`block_size`" + 
 Traces of OTLP (content type ` + "`application/x-protobuf`, or `application/json; schema=otlp`" + `) become executions too, with their real times: each span named ` + "`test.execution`" + `, and each that has the attributes ` + "`test.case.name` and `test.case.result.status`" + ` of OpenTelemetry's conventions. A test counts by its own attributes and those of its resource, so that it does not matter in how many messages a run comes or which spans come with it; a span above it gives it nothing. The spans below a test in the same message are its history (200 of them, of failed executions as ` + "`keep_details`" + ` says). Spans whose test comes in another message, as exporters cut them, are not kept and are counted in the report (field ` + "`history`" + `); spans of suites and sessions are passed over; every other span is rejected alone. The run is ` + "`buildkite.run_key`" + ` of the span, the header's, ` + "`cicd.pipeline.run.id`" + `, or else the process (` + "`service.instance.id`" + `). Several runs in one message are several uploads.
 
 A record that is no execution (no name, a name that is no string, not an object) is rejected alone and named in the report with index, field and reason. What is wrong but not fatal (an unknown result, a tag outside the limits) is dropped with a remark and the execution stays. An attempt of a test is an execution: a test that a runner reports as passed after a retry it keeps the failure of is a failed and a passed one; where the report only tells that there was one (Vitest, Jest's ` + "`invocations`" + `), the passed execution carries the failure's reason. What keeps tests from running (a file that does not load, a package that does not build) becomes an execution marked ` + "`suite_error`" + `, which is no evidence about a test.
+
+With ` + "`keep: facts`" + ` the rest of a JSON execution is passed over. Records are accepted and rejected as with ` + "`all`" + `, and what is kept is the same. Of an object or an array that is passed over, only quotes and brackets are checked, and nothing in it is remarked on in the report: behind ` + "`collector_http`" + `, which has checked all of it, that makes no difference. Other formats are decoded whole.
 
 A body that cannot be read at all gives a report with one problem of index -1, never an error: nothing disappears without a trace.
 

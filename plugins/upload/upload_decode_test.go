@@ -263,3 +263,23 @@ func TestFactsThatStateCannotKeepAreNoSetting(t *testing.T) {
 		require.ErrorContains(t, err, "reading max_run_env_value_bytes: it must be between 1 and 8192")
 	}
 }
+
+func TestFactsAreWhatIsKeptWhenNoMoreIsAskedFor(t *testing.T) {
+	body := []byte(`{"run_env":{"key":"b1"},"data":[
+		{"name":"a","file_name":"a.rb","location":"a.rb:1","result":"passed","tags":{"team":"x"},"history":{"duration":0.5},"external_id":"7","more":[{}]},
+		{"name":"b","result":"failed","failure_reason":"r","failure_expanded":[{"expanded":["e"]}],"history":{"duration":0.5}},
+		{"history":{"duration":0.5}}]}`)
+	blocks, report, _ := process(t, newDecoder(t, "keep: facts"), logged(body, 1, minute))
+	require.Equal(t, []int{3, 2, 1}, []int{report.Received, report.Accepted, report.Rejected})
+	seed := testengine.SuiteSeed("acme", "api")
+	require.Equal(t, []testengine.Execution{
+		{
+			TestID: testengine.TestID(seed, "", "a"), Name: "a", File: "a.rb", Location: "a.rb:1",
+			Result: testengine.ResultPassed, Tags: []testengine.Tag{{Key: "team", Value: "x"}},
+		},
+		{
+			Index: 1, TestID: testengine.TestID(seed, "", "b"), Name: "b", Result: testengine.ResultFailed, FailureReason: "r",
+			Details: &testengine.Details{FailureExpanded: `[{"expanded":["e"]}]`},
+		},
+	}, blocks[0].Executions)
+}

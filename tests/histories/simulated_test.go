@@ -3,6 +3,7 @@ package histories
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -116,6 +117,49 @@ func TestTheBackTestDependsOnTheUploadsAlone(t *testing.T) {
 			require.True(t, bytes.Equal(expected, got), "the verdicts differ")
 		})
 	}
+}
+
+// The back-test decodes what detection reads and no more.
+func TestFactsGiveTheVerdictsOfEverything(t *testing.T) {
+	world, _, _ := record(t, simulated(11, 10))
+	for _, uploads := range []string{world, recordedClients(t)} {
+		facts, err := os.ReadFile(backtest(t, uploads))
+		require.NoError(t, err)
+		require.NotEmpty(t, facts)
+		everything, err := os.ReadFile(backtest(t, uploads, "keep: facts", "keep: all"))
+		require.NoError(t, err)
+		require.Equal(t, string(everything), string(facts))
+	}
+}
+
+// recordedClients are the uploads in JSON that real clients have sent, each of
+// them in a suite of its own, and again and again as runs of further commits.
+func recordedClients(t *testing.T) (path string) {
+	t.Helper()
+	names, err := filepath.Glob("../testdata/recorded-clients/*.body")
+	require.NoError(t, err)
+	begin, lines, uploads := time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC), bytes.Buffer{}, 0
+	for run := range 6 {
+		for _, name := range names {
+			body, err := os.ReadFile(name)
+			require.NoError(t, err)
+			var upload map[string]any
+			if json.Unmarshal(body, &upload) != nil || upload["data"] == nil {
+				continue
+			}
+			env, _ := upload["run_env"].(map[string]any)
+			env["key"], env["commit_sha"] = fmt.Sprintf("run %d", run), fmt.Sprintf("commit %d", run/2)
+			changed, err := json.Marshal(upload)
+			require.NoError(t, err)
+			_, err = fmt.Fprintf(&lines, "{\"received_at\":%q,\"suite\":%q,\"body\":%s}\n",
+				testengine.Time(begin.Add(time.Duration(uploads)*time.Minute).UnixMilli()).String(), filepath.Base(name), changed)
+			require.NoError(t, err)
+			uploads++
+		}
+	}
+	path = filepath.Join(t.TempDir(), "recorded.ndjson")
+	require.NoError(t, os.WriteFile(path, lines.Bytes(), 0o600))
+	return path
 }
 
 func TestABackTestIsFast(t *testing.T) {

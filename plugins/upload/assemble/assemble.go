@@ -130,13 +130,18 @@ func (b *Builder) Accept() {
 	if !b.limits.keeps(e) {
 		b.details.FailureExpanded, b.details.History = "", ""
 	}
+	if empty(&b.details) {
+		e.Details = nil
+	}
 	if e.Result == testengine.ResultUnknown {
 		b.missing++
 	}
 	if b.ready {
 		b.seal(e)
 	}
-	e.Details = b.keepDetails()
+	if e.Details != nil {
+		e.Details = b.keepDetails()
+	}
 	b.received++
 	b.index++
 	b.accepted++
@@ -181,16 +186,19 @@ const blockBytes = 900_000
 
 // size is the text an execution keeps.
 func size(e *testengine.Execution) int {
-	return len(e.Scope) + len(e.Name) + len(e.Location) + len(e.File) + len(e.FailureReason) +
-		len(e.FailureExpanded()) + len(e.History()) + len(e.Extra()) + len(e.ExternalID())
+	n := len(e.Scope) + len(e.Name) + len(e.Location) + len(e.File) + len(e.FailureReason)
+	if d := e.Details; d != nil {
+		n += len(d.FailureExpanded) + len(d.History) + len(d.Extra) + len(d.ExternalID)
+	}
+	return n
 }
 
 // arenaDetails is how many details are allocated at once.
 const arenaDetails = 16
 
-// keepDetails is where the details of the record that was read stay, nil when it has none.
+// keepDetails is where the details of the record that was read stay, nil when none are left.
 func (b *Builder) keepDetails() *testengine.Details {
-	if b.details == (testengine.Details{}) {
+	if empty(&b.details) {
 		return nil
 	}
 	n := len(b.detailArena)
@@ -200,6 +208,11 @@ func (b *Builder) keepDetails() *testengine.Details {
 	b.detailArena = append(b.detailArena, b.details)
 	b.details = testengine.Details{}
 	return &b.detailArena[n]
+}
+
+// empty reports whether there are no details.
+func empty(d *testengine.Details) bool {
+	return len(d.FailureExpanded)+len(d.History)+len(d.ExternalID)+len(d.Extra) == 0
 }
 
 func (b *Builder) cut() {

@@ -49,6 +49,9 @@ type Limits struct {
 	TextBytes   int
 	DetailBytes int
 	KeepDetails KeepDetails
+	// FactsOnly lets a decoder pass over what detection does not read: durations and
+	// histories, external ids, unknown keys.
+	FactsOnly bool
 }
 
 // MaxEnvBytes bounds EnvBytes: state keeps several of an upload's facts in one value,
@@ -64,7 +67,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-func (l Limits) keeps(e *testengine.Execution) bool {
+func (l *Limits) keeps(e *testengine.Execution) bool {
 	switch l.KeepDetails {
 	case KeepAll:
 		return true

@@ -23,7 +23,7 @@ const Format = "json"
 func Feed(builder *assemble.Builder, body []byte) error {
 	r := reader{
 		scanner: scanner{b: body, maxDepth: builder.Limits().MaxDepth},
-		builder: builder,
+		builder: builder, factsOnly: builder.Limits().FactsOnly,
 	}
 	if r.body() < 0 {
 		return r.err

@@ -102,6 +102,9 @@ func textOf(key field, e *testengine.Execution) *string {
 // field reads one member. The collectors' id is passed over: it names nothing
 // (Playwright sends the same for every retry), and nothing is told apart by it.
 func (r *reader) field(key field, from, value int, e *testengine.Execution) int {
+	if r.factsOnly && !key.isFact() {
+		return r.pass(value, r.depth)
+	}
 	switch key {
 	case fieldID:
 		return r.skip(value, r.depth)

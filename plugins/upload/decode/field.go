@@ -53,3 +53,13 @@ func historyField(key string) field {
 	}
 	return fieldUnknown
 }
+
+// isFact reports whether detection reads the field.
+func (f field) isFact() bool {
+	switch f {
+	case fieldScope, fieldName, fieldLocation, fieldFile, fieldResult, fieldFailureReason, fieldFailureExpanded, fieldTags:
+		return true
+	default:
+		return false
+	}
+}

@@ -29,6 +29,14 @@ func noDigitsWide(b *[lookBytes]byte) uint64 {
 	return digits.Greater(archsimd.BroadcastUint8x64(9)).ToBits()
 }
 
+// bracketsWide marks quotes, backslashes, and brackets of either kind that open and close.
+func bracketsWide(b *[lookBytes]byte) (quotes, slashes, opening, closing uint64) {
+	bytes := archsimd.LoadUint8x64(b)
+	curly := bytes.Or(archsimd.BroadcastUint8x64('{' ^ '[')) // The kinds differ in this bit.
+	return bytes.Equal(archsimd.BroadcastUint8x64('"')).ToBits(), bytes.Equal(archsimd.BroadcastUint8x64('\\')).ToBits(),
+		curly.Equal(archsimd.BroadcastUint8x64('{')).ToBits(), curly.Equal(archsimd.BroadcastUint8x64('}')).ToBits()
+}
+
 // escapesWide marks, in a part of a string that begins with a backslash, where it
 // is no longer regular but for escapes of one letter: the lowest mark is exact. A
 // backslash that is the last byte is marked.
@@ -46,15 +54,4 @@ func escapesWide(b *[lookBytes]byte) uint64 {
 	}
 	const last = 1 << (lookBytes - 1)
 	return stops | slashes&^letters&last
-}
-
-// escaped returns which bytes stand behind a backslash that is not escaped
-// itself. The backslashes of a row that begins at an odd byte are added up, which
-// leaves a bit behind the row (as in Langdale and Lemire, Parsing Gigabytes of
-// JSON per Second, 2019).
-func escaped(slashes uint64) uint64 {
-	const even = 0x5555555555555555
-	follows := slashes << 1
-	odd := slashes &^ even &^ follows
-	return (even ^ (odd+slashes)<<1) & follows
 }

@@ -5,6 +5,7 @@ package decode
 import (
 	"math/bits"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,19 @@ func TestVectorsSeeWhatWordsSee(t *testing.T) {
 		require.Equal(t, alikeWords(&a, &b), bits.TrailingZeros64(otherWide(&a, &b)), "%q %q", a, b)
 		require.Equal(t, regularWords(a[:], 0), bits.TrailingZeros64(oddWide(&a)), "%q", a)
 		require.Equal(t, digits(a[:], 0), bits.TrailingZeros64(noDigitsWide(&a)), "%q", a)
+		quotes, slashes, opening, closing := bracketsWide(&a)
+		require.Equal(t, [...]uint64{marks(&a, `"`), marks(&a, `\`), marks(&a, "{["), marks(&a, "}]")}, [...]uint64{quotes, slashes, opening, closing}, "%q", a)
 	}
+}
+
+// marks has a bit for each byte that is one of these.
+func marks(b *[lookBytes]byte, these string) (marks uint64) {
+	for i, c := range b {
+		if strings.IndexByte(these, c) >= 0 {
+			marks |= 1 << i
+		}
+	}
+	return marks
 }
 
 // A part of a string that vectors pass over is passed over by words too, and is

@@ -13,3 +13,5 @@ func oddWide(*[lookBytes]byte) uint64 { return 0 }
 func noDigitsWide(*[lookBytes]byte) uint64 { return 0 }
 
 func escapesWide(*[lookBytes]byte) uint64 { return 0 }
+
+func bracketsWide(*[lookBytes]byte) (quotes, slashes, opening, closing uint64) { return 0, 0, 0, 0 }

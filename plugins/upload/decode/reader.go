@@ -16,6 +16,8 @@ type reader struct {
 	keys [16]place
 	// depth is that of a record's object.
 	depth int
+	// factsOnly passes over what detection does not read.
+	factsOnly bool
 	// The record that is being read is rejected when reject is set.
 	reject, rejectReason string
 	rejectFrom, rejectTo int

@@ -10,7 +10,7 @@ import (
 
 // randomByte is mostly a letter, else one of those that matter in a string or beside one that does.
 func randomByte(random *rand.Rand) byte {
-	const edges = "\x00\x01\x1f !\"#[\\]\x7f\x80\xa2\xdc\xff/nu09:.\\\"\\n"
+	const edges = "\x00\x01\x1f !\"#[\\]\x7f\x80\xa2\xdc\xff/nu09:.{}\\\"\\n"
 	if random.IntN(8) > 0 {
 		return 'a'
 	}

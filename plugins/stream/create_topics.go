@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/topics"
 )
 
@@ -93,7 +94,7 @@ func describeTopics(ctx context.Context, admin *kadm.Client, settings topics.Set
 		if detail.Err != nil {
 			return nil, fmt.Errorf("asking the brokers for topic %s: %w", name, detail.Err)
 		}
-		configs, err := describeConfigs(ctx, admin, name)
+		configs, err := kafkalog.TopicSettings(ctx, admin, name)
 		if err != nil {
 			return nil, err
 		}
@@ -102,22 +103,6 @@ func describeTopics(ctx context.Context, admin *kadm.Client, settings topics.Set
 		}
 	}
 	return found, nil
-}
-
-func describeConfigs(ctx context.Context, admin *kadm.Client, topic string) (map[string]string, error) {
-	described, err := admin.DescribeTopicConfigs(ctx, topic)
-	if err != nil {
-		return nil, fmt.Errorf("asking the brokers for the settings of topic %s: %w", topic, err)
-	}
-	resource, err := described.On(topic, nil)
-	if err = errors.Join(err, resource.Err); err != nil {
-		return nil, fmt.Errorf("asking the brokers for the settings of topic %s: %w", topic, err)
-	}
-	configs := map[string]string{}
-	for _, config := range resource.Configs {
-		configs[config.Key] = config.MaybeValue()
-	}
-	return configs, nil
 }
 
 func createTopic(ctx context.Context, admin *kadm.Client, settings topics.Settings, topic topics.Topic) error {

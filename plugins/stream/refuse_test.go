@@ -21,6 +21,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog/appendtime"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -87,6 +88,7 @@ func guardedKafka(t *testing.T, without int) (addresses string) {
 		kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "root", "root"), kfake.User("PLAIN", "worker", "secret", granted...))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
+	appendtime.Created(cluster, "uploads", time.Hour)
 	root, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.SASL(plain.Auth{User: "root", Pass: "root"}.AsMechanism()))
 	require.NoError(t, err)
 	defer root.Close()
@@ -200,6 +202,13 @@ output:
 			want:      "Kafka 2.5 or newer is needed",
 		},
 		{
+			name: "state behind a topic that has the times of its writers",
+			yaml: func(dir string) string {
+				return strings.Replace(exactlyOnce(dir), "log_time: created", "log_time: appended", 1)
+			},
+			want: "set message.timestamp.type=LogAppendTime on the topic",
+		},
+		{
 			name:      "brokers that cannot tell a repeated record",
 			addresses: func(t *testing.T) string { return oldKafka(t, kversion.V0_10_2()) },
 			yaml:      func(string) string { return atLeastOnce },
@@ -264,7 +273,7 @@ func TestAStateThatDoesNotFitIsRefusedAtItsStart(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k, dir := newTestKafka(t), t.TempDir()
-			_, err := kadm.NewClient(k.client).CreateTopic(t.Context(), kafkaPartitions, 1, nil, "elsewhere")
+			_, err := kadm.NewClient(k.client).CreateTopic(t.Context(), kafkaPartitions, 1, map[string]*string{"message.timestamp.type": new("LogAppendTime")}, "elsewhere")
 			require.NoError(t, err)
 			beginAtZero(t, k.client, "elsewhere")
 			k.produce(uploadRecords("web", 0, 5)...)

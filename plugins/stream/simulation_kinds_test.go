@@ -3,6 +3,7 @@
 package stream
 
 import (
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ type simKind struct {
 	write   func(k *simWorker, out service.MessageBatch) error
 	// check holds what came out against the log.
 	check func(w *simWorld)
+	// clocks says that in one seed of four records have the times of their writers,
+	// whose clocks differ: T is that of an earlier record more often than not.
+	clocks bool
 	// timers says that the log needs ticks until the last timer has fired.
 	timers bool
 }
@@ -55,8 +59,16 @@ func simTransactions() simKind {
 			_, log := w.check()
 			w.audit(log)
 		},
-		timers: true,
+		clocks: true, timers: true,
 	}
+}
+
+// clock is what a writer takes for now.
+func (w *simWorld) clock(random *rand.Rand) time.Time {
+	if !w.created {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(random.Int64N(int64(3*time.Second))) - 2*time.Second)
 }
 
 // simApply is the pipeline; ended says that the process died in it.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog/appendtime"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 )
 
@@ -110,14 +111,14 @@ func (k *simWorker) run() error {
 }
 
 func (k *simWorker) client() []kgo.Opt {
-	return append(k.network.options(), kgo.SeedBrokers(k.world.addresses...))
+	return append(k.network.options(), kgo.SeedBrokers(k.world.addresses...), appendtime.Reader())
 }
 
 // options are those that every kind of worker has.
 func (k *simWorker) options(mgr *service.Resources) kafkalog.Options {
 	return kafkalog.Options{
 		Client: k.client(), Group: simGroup, InstanceID: k.node.name, Topics: []string{"uploads"}, DeadLetters: "dead_letters",
-		CheckKeys: true, Keyless: keyless, BatchRecords: 5, Drain: time.Second,
+		CheckKeys: true, CreatedTimes: k.world.created, Keyless: keyless, BatchRecords: 5, Drain: time.Second,
 		SessionTimeout: simSession, RebalanceTimeout: 4 * time.Second, TickInterval: 400 * time.Millisecond,
 		RecordBytes: 1 << 20, Logger: mgr.Logger(), Observer: k.input.metrics,
 	}

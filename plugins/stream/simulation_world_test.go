@@ -25,6 +25,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog/appendtime"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -39,6 +40,7 @@ const (
 type simWorld struct {
 	t         *testing.T
 	kind      simKind
+	created   bool // records have the times of their writers
 	began     time.Time
 	network   kfake.VirtualNetwork
 	cluster   *kfake.Cluster
@@ -67,7 +69,13 @@ func newSimWorld(t *testing.T, seed uint64, kind simKind) *simWorld {
 	w.cluster, err = kfake.NewCluster(kfake.NumBrokers(simBrokers), kfake.Ports(9092, 9093), kfake.ListenFn(w.network.Listen),
 		kfake.GroupMinSessionTimeout(time.Second), kfake.SeedTopics(simPartitions, "results", "runs", "dead_letters"))
 	require.NoError(t, err)
-	require.NoError(t, w.cluster.CreateTopic("uploads", simPartitions, map[string]string{"message.timestamp.type": "LogAppendTime"}))
+	if w.created = kind.clocks && seed%4 == 3; w.created {
+		appendtime.Created(w.cluster, "uploads", time.Hour)
+		require.NoError(t, w.cluster.CreateTopic("uploads", simPartitions, nil))
+	} else {
+		appendtime.Stamp(w.cluster)
+		require.NoError(t, appendtime.Topics(w.cluster, simPartitions, "uploads"))
+	}
 	w.addresses = w.cluster.ListenAddrs()
 	w.client, err = kgo.NewClient(w.reliable(kgo.RecordPartitioner(kafkalog.Placed()), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 	require.NoError(t, err)
@@ -81,7 +89,7 @@ func newSimWorld(t *testing.T, seed uint64, kind simKind) *simWorld {
 }
 
 func (w *simWorld) reliable(options ...kgo.Opt) []kgo.Opt {
-	return append(options, kgo.Dialer(w.network.DialContext), kgo.SeedBrokers(w.addresses...), kgo.DisableClientMetrics())
+	return append(options, kgo.Dialer(w.network.DialContext), kgo.SeedBrokers(w.addresses...), kgo.DisableClientMetrics(), appendtime.Reader())
 }
 
 // note is a line of the run's history, which a failure can show.
@@ -173,7 +181,7 @@ func (w *simWorld) feed(n int, span time.Duration, random *rand.Rand) {
 		}
 		bodies = append(bodies, body)
 		suite, _, _ := strings.Cut(body, "/")
-		record := &kgo.Record{Topic: "uploads", Partition: -1, Key: []byte(suite), Value: []byte(body), Headers: []kgo.RecordHeader{
+		record := &kgo.Record{Topic: "uploads", Partition: -1, Key: []byte(suite), Value: []byte(body), Timestamp: w.clock(random), Headers: []kgo.RecordHeader{
 			{Key: testengine.MetaKind, Value: []byte(testengine.KindUpload)},
 		}}
 		if way := random.IntN(12); way < 2 {

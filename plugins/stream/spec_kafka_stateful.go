@@ -12,6 +12,7 @@ import (
 
 const (
 	ksTopics           = "topics"
+	ksLogTime          = "log_time"
 	ksCheckKeys        = "check_keys"
 	ksCycle            = "cycle"
 	ksAbortAfter       = "abort_after"
@@ -48,9 +49,9 @@ Each partition has one large batch on its way at a time; partitions run side by 
 
 **Otherwise** delivery is at least once: offsets are committed after the acknowledgement.
 
-A group without a committed offset is refused, not started from somewhere: `+"`connect-testengine topics create`"+` commits 0 for new groups. Also refused, with one sentence that ends the process: a topic that does not exist or was made anew, a log that no longer has what comes next, missing rights, state of another log, and another process that has taken this instance's place.
+A group without a committed offset is refused, not started from somewhere: `+"`connect-testengine topics create`"+` commits 0 for new groups. Also refused, with one sentence that ends the process: a topic that does not exist or was made anew, a log that no longer has what comes next, missing rights, state of another log, and another process that has taken this instance's place, and with `+"`state`"+` a topic whose records have times that nobody bounds (`+"`log_time`"+`).
 
-Messages carry `+"`log_id`, `partition`, `offset`, `log_time`"+` (the greatest time of the partition's records so far), `+"`cycle`, `kafka_topic`, `kafka_partition` and `kafka_key`"+`. With format raw the record's headers are metadata too; a header can never take the place of one of these.
+Messages carry `+"`log_id`, `partition`, `offset`, `log_time`"+` (the greatest time of the partition's records so far, see the field `+"`log_time`"+`), `+"`cycle`, `kafka_topic`, `kafka_partition` and `kafka_key`"+`. With format raw the record's headers are metadata too; a header can never take the place of one of these.
 
 Metrics: `+"`testengine_kafka_lag_records{topic,partition}`, `testengine_kafka_lag_seconds{topic,partition}`, `testengine_kafka_cycles_total{result}`, `testengine_kafka_cycle_latency_ns`, `testengine_kafka_ticks_total`, `testengine_kafka_dead_letters_total{reason}`, `testengine_kafka_restores_total`, `testengine_kafka_replayed_records_total`"+`.`).
 		Field(service.NewStringField(kfTransaction).
@@ -107,6 +108,9 @@ func kafkaStatefulReadFields() []*service.ConfigField {
 			Default(formatAvro),
 		service.NewStringField(kfSchemas).
 			Description("The label of the `testengine_schemas` resource, for schema ids of a registry. Empty knows the built-in ids.").Default(""),
+		service.NewStringEnumField(ksLogTime, logTimeAppended, logTimeCreated).
+			Description("Whose times move the log's time, by which timers fire, windows close and duplicates are forgotten. `appended`: the brokers' (`message.timestamp.type=LogAppendTime`, as `topics create` makes topics); with `state` a topic that has the times of its writers is refused, since one wrong clock would move its time for ever, and without `state` such a record has its own time and moves nothing. `created`: the writers' too, for topics of others; with `state` the brokers must bound them to a day ahead (`message.timestamp.after.max.ms`, Kafka 3.6; an hour by default from 4.0).").
+			Default(logTimeAppended),
 		service.NewBoolField(ksCheckKeys).
 			Description("Send a record whose key does not belong to its partition to the dead letters: the state of its suite is elsewhere. Ticks and changes for all suites have no key.").Default(true),
 		service.NewStringField(kfDeadLetters).
@@ -150,6 +154,12 @@ func kafkaStatefulLimitFields() []*service.ConfigField {
 	}
 }
 
+// Values of log_time.
+const (
+	logTimeAppended = "appended"
+	logTimeCreated  = "created"
+)
+
 // kafkaStatefulConfig is the parsed configuration; resources are found later.
 type kafkaStatefulConfig struct {
 	options     kafkalog.Options
@@ -172,7 +182,7 @@ func kafkaStatefulFromParsed(conf *service.ParsedConfig) (c kafkaStatefulConfig,
 	c.store = r.Text(ksRangeStore)
 	o := &c.options
 	o.Group, o.InstanceID, o.DeadLetters = p.Text(kfGroup), p.Text(kfInstanceID), p.Text(kfDeadLetters)
-	o.CheckKeys = p.Truth(ksCheckKeys)
+	o.CheckKeys, o.CreatedTimes = p.Truth(ksCheckKeys), p.Text(ksLogTime) == logTimeCreated
 	o.Ranges = kafkalog.RangeLimit{Rows: int64(r.Number(ksRangeRows)), Bytes: r.Bytes(ksRangeBytes), Period: r.Duration(ksRangePeriod)}
 	o.Cycle, o.AbortAfter = p.Duration(ksCycle), p.Duration(ksAbortAfter)
 	o.BatchRecords, o.BatchBytes, o.BufferedBytes = p.Number(ksBatchRecords), p.Bytes(ksBatchBytes), p.Bytes(ksMaxBuffered)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog/appendtime"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -37,6 +38,7 @@ func newTestKafka(t *testing.T) *testKafka {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second), kfake.SeedTopics(kafkaPartitions, "uploads", "results", "dead_letters"))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
+	appendtime.Created(cluster, "uploads", time.Hour)
 	k := &testKafka{T: t, addresses: strings.Join(cluster.ListenAddrs(), ",")}
 	k.client, err = kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kafkalog.Placed()))
 	require.NoError(t, err)
@@ -116,6 +118,7 @@ input:
     transaction: transaction
     topics: [ uploads ]
     state: state
+    log_time: created
     format: raw
     cycle: 50ms
 pipeline:

@@ -45,6 +45,12 @@ type Failer interface {
 	Failed(partition int) error
 }
 
+// Timekeeper is a LogFollower that knows T, the greatest log time of the records
+// that it contains. A replay goes on from there.
+type Timekeeper interface {
+	Time(partition int) (unixMilli int64)
+}
+
 // Passer is a LogFollower that lets a batch of a partition in while the one
 // before it is still being stored.
 type Passer interface {

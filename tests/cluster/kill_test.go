@@ -64,7 +64,7 @@ func TestWorkersKilledAnywhereLoseNothingAndDoubleNothing(t *testing.T) {
 	f.moves(takeover) // The last one killed works again.
 	should := f.finish(from)
 	f.drained("store_executions_locally", "executions", "verdicts", "runs", "upload_reports")
-	require.Zero(t, f.behind.Stop(time.Minute), f.behind.Output())
+	require.Zero(t, f.behind.Stop(ending), f.behind.Output())
 	storeHolds(t, filepath.Join(f.data, "store", "store_executions_locally", "testengine.duckdb"), should)
 
 	sum := 0

@@ -74,7 +74,7 @@ func ask(t *testing.T, kafka *harness.Kafka, logID string) *oracle {
 // committedOffsets asks until a coordinator answers: brokers are killed here.
 func committedOffsets(t testing.TB, kafka *harness.Kafka, group, topic string) map[int32]int64 {
 	t.Helper()
-	committed, deadline := map[int32]int64{}, time.Now().Add(time.Minute)
+	committed, deadline := map[int32]int64{}, time.Now().Add(ending)
 	for {
 		client := kafka.Client()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -88,7 +88,7 @@ func (f *fleet) drained(group string, topics ...string) {
 	for _, topic := range topics {
 		last := map[int32]int64{}
 		f.kafka.Read(topic, func(r *kgo.Record) { last[r.Partition] = r.Offset })
-		deadline := time.Now().Add(time.Minute)
+		deadline := time.Now().Add(ending)
 		for behind := "?"; behind != ""; time.Sleep(50 * time.Millisecond) {
 			committed := committedOffsets(f.t, f.kafka, group, topic)
 			behind = ""
@@ -139,7 +139,7 @@ func (f *fleet) finish(from *feed) *oracle {
 	f.drained("detect_flaky", "uploads")
 	for n, worker := range f.workers {
 		require.Empty(f.t, f.ended(n), "a worker ended by itself")
-		require.Zero(f.t, worker.Stop(time.Minute), worker.Output())
+		require.Zero(f.t, worker.Stop(ending), worker.Output())
 	}
 	return compare(f.t, f.kafka)
 }

@@ -72,16 +72,17 @@ func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) erro
 	if err != nil {
 		return err
 	}
-	replayed, last, err := s.replay(ctx, l, load, next, c)
+	began := s.timeAt(l, next, known)
+	replayed, last, err := s.replay(ctx, l, load, span{from: next, to: c, time: began})
 	if err != nil {
 		return err
 	}
-	stands = landing{asked: c, at: c, committed: known.at, time: max(known.note.Time, last), epoch: known.epoch, replayed: replayed}
+	stands = landing{asked: c, at: c, committed: known.at, time: max(known.note.Time, began, last), epoch: known.epoch, replayed: replayed}
 	if err := s.fill(ctx, l, load, c); err != nil {
 		return err
 	}
 	if s.options.Ranges.Rows > 0 && known.note.Intent > c {
-		done, err := s.redo(ctx, l, load, c, known.note.Intent)
+		done, err := s.redo(ctx, l, load, span{from: c, to: known.note.Intent, time: known.note.Time})
 		if err != nil {
 			return err
 		}
@@ -168,14 +169,14 @@ func (s *Source) arrive(l *lane, load int, stands landing) error {
 	return nil
 }
 
-// replay hands [from, to) out again, silently, by a plain reader of its own: the
+// replay hands a span out again, silently, by a plain reader of its own: the
 // group's client would take its position for committed.
 // It returns how many records that were, and T behind them.
-func (s *Source) replay(ctx context.Context, l *lane, load int, from, to int64) (count, last int64, err error) {
-	if from >= to {
+func (s *Source) replay(ctx context.Context, l *lane, load int, again span) (count, last int64, err error) {
+	if again.from >= again.to {
 		return 0, 0, nil
 	}
-	_, err = s.readRange(ctx, l, from, to, func(batch *Batch) error {
+	_, err = s.readRange(ctx, l, again, func(batch *Batch) error {
 		batch.Silent = true
 		if err := s.handAndWait(ctx, l, load, batch); err != nil {
 			return err
@@ -212,20 +213,23 @@ func (s *Source) handAndWait(ctx context.Context, l *lane, load int, batch *Batc
 // replayIdle is how long a reader waits for records before it says so.
 const replayIdle = 10 * time.Second
 
-// readRange reads [from, to) of the lane's partition and gives it to each in batches.
+// span is the records [from, to) of a lane that are read again. time is T at from.
+type span struct{ from, to, time int64 }
+
+// readRange reads a span of the lane's partition and gives it to each in batches.
 // It returns the leader's epoch with the last record; of a marker behind the last
 // batch no batch tells. -1 is not known.
-func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each func(*Batch) error) (epoch int32, err error) {
+func (s *Source) readRange(ctx context.Context, l *lane, again span, each func(*Batch) error) (epoch int32, err error) {
 	client, err := newClient(s.options.Client,
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.Topic: {l.Partition: kgo.NewOffset().At(from)}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.Topic: {l.Partition: kgo.NewOffset().At(again.from)}}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(s.options.FetchBytes), kgo.FetchMaxPartitionBytes(s.options.FetchPartitionBytes), kgo.WithDecompressor(newUnpacker()))
 	if err != nil {
 		return -1, err
 	}
 	defer client.Close()
-	reading := lane{Lane: l.Lane, polled: from, epoch: -1}
-	for reading.polled < to {
+	reading := lane{Lane: l.Lane, polled: again.from, epoch: -1, time: again.time, created: l.created}
+	for reading.polled < again.to {
 		wait, cancel := context.WithTimeout(ctx, replayIdle)
 		fetches := client.PollRecords(wait, s.options.BatchRecords)
 		cancel()
@@ -241,14 +245,20 @@ func (s *Source) readRange(ctx context.Context, l *lane, from, to int64, each fu
 			return -1, err
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			if r.Offset < to {
-				reading.push(r)
-			} else {
-				reading.polled = max(reading.polled, to)
+			if r.Offset >= again.to {
+				reading.polled = max(reading.polled, again.to)
+				return
 			}
+			if failed := s.checkTime(r); failed != nil {
+				err = failed
+			}
+			reading.push(r)
 		})
+		if err != nil {
+			return -1, err
+		}
 		if fetches.NumRecords() == 0 {
-			s.options.Logger.Warnf("Reading %s again from offset %d to %d: nothing has come for %s", l.Lane, reading.polled, to, replayIdle)
+			s.options.Logger.Warnf("Reading %s again from offset %d to %d: nothing has come for %s", l.Lane, reading.polled, again.to, replayIdle)
 		}
 		for batch := reading.take(s.options.BatchRecords, s.options.BatchBytes); batch != nil; batch = reading.take(s.options.BatchRecords, s.options.BatchBytes) {
 			if err := each(batch); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog/appendtime"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -29,14 +30,25 @@ type kafka struct {
 	cluster *kfake.Cluster
 	client  *kgo.Client
 	options []kgo.Opt
+	// letTimes says whether records keep the times of their writers.
+	letTimes func(be bool)
 }
 
 func newKafka(t *testing.T) *kafka {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "in", "out", "dead"))
+	k := bareKafka(t)
+	require.NoError(t, appendtime.Topics(k.cluster, partitions, "in", "out", "dead"))
+	k.letTimes = appendtime.Stamp(k.cluster)
+	return k
+}
+
+// bareKafka is a broker without topics.
+func bareKafka(t *testing.T) *kafka {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	k := &kafka{T: t, cluster: cluster, options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}}
+	k := &kafka{T: t, cluster: cluster, options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), appendtime.Reader()}}
 	k.client, err = kgo.NewClient(append(k.options, kgo.RecordPartitioner(Placed()))...)
 	require.NoError(t, err)
 	t.Cleanup(k.client.Close)
@@ -110,22 +122,26 @@ type fold struct {
 	marks    map[int][]mark
 	restores int
 	due      map[int]int64
-	forget   bool // restores begin at 0
+	forget   bool               // restores begin at 0
+	time     map[int]int64      // T of what is applied
+	times    map[string][]int64 // those that each record came with
 }
 
 type mark struct {
-	next   int64
-	values []string
+	next, time int64
+	values     []string
 }
 
 func newFold() *fold {
-	return &fold{applied: map[int][]string{}, next: map[int]int64{}, marks: map[int][]mark{}, due: map[int]int64{}}
+	return &fold{applied: map[int][]string{}, next: map[int]int64{}, marks: map[int][]mark{}, due: map[int]int64{}, time: map[int]int64{}, times: map[string][]int64{}}
 }
 
 func (f *fold) apply(b *Batch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range b.Entries {
+		f.times[string(e.Record.Value)] = append(f.times[string(e.Record.Value)], e.Time)
+		f.time[b.Lane.Number] = max(f.time[b.Lane.Number], e.Time)
 		if e.Record.Offset >= f.next[b.Lane.Number] {
 			f.applied[b.Lane.Number] = append(f.applied[b.Lane.Number], string(e.Record.Value))
 			f.next[b.Lane.Number] = e.Record.Offset + 1
@@ -154,7 +170,7 @@ func (f *fold) Restore(_ context.Context, _ testengine.LogIdentity, partition in
 	if best.next < begin {
 		return 0, errors.New("the log no longer has what the state needs")
 	}
-	f.applied[partition], f.next[partition] = slices.Clone(best.values), best.next
+	f.applied[partition], f.next[partition], f.time[partition] = slices.Clone(best.values), best.next, best.time
 	f.marks[partition] = slices.DeleteFunc(f.marks[partition], func(m mark) bool { return m.next > best.next })
 	return best.next, nil
 }
@@ -171,7 +187,13 @@ func (*fold) Synced(int) int64 { return 0 }
 func (f *fold) Acked(partition int, next int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.marks[partition] = append(f.marks[partition], mark{next: next, values: slices.Clone(f.applied[partition])})
+	f.marks[partition] = append(f.marks[partition], mark{next: next, time: f.time[partition], values: slices.Clone(f.applied[partition])})
+}
+
+func (f *fold) Time(partition int) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.time[partition]
 }
 
 // log writes to the test.

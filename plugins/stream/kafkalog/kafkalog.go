@@ -61,7 +61,8 @@ type Batch struct {
 	settled    chan error // of silent batches
 }
 
-// Entry is a record and T, the greatest log time of the partition's records up to it.
+// Entry is a record and T, the greatest log time of the partition's records up to
+// it. A record that no broker has stamped has its own time, if that is later.
 type Entry struct {
 	Record *kgo.Record
 	Time   int64 // unix milliseconds
@@ -130,6 +131,8 @@ type Options struct {
 	FetchBytes          int32
 	FetchPartitionBytes int32
 
+	// CreatedTimes lets the times that writers gave their records move T too.
+	CreatedTimes bool
 	// CheckKeys sends records whose key does not hash to their partition to the dead letters.
 	CheckKeys bool
 	// Keyless tells the records that any partition may hold (ticks); nil is none.

@@ -26,6 +26,7 @@ type lane struct {
 	polled, next, committed int64
 	epoch                   int32 // of the leader, with the last record that is done
 	time, timeNext          int64 // T at polled, and at next
+	created                 bool  // the times of writers move T too
 	// clean says that the state behind the lane is that of next, and next is c.
 	clean    bool
 	touched  bool // something was handed out in this cycle
@@ -64,13 +65,10 @@ func newLane(at Lane) *lane {
 }
 
 func (l *lane) push(r *kgo.Record) {
-	if !r.Attrs.IsControl() { // A replay may begin behind a marker, and T must be the same.
-		l.time = max(l.time, r.Timestamp.UnixMilli())
-	}
 	if len(l.queue) == 0 {
 		l.oldest = time.Now()
 	}
-	l.queue = append(l.queue, Entry{Record: r, Time: l.time})
+	l.queue = append(l.queue, Entry{Record: r, Time: l.timeOf(r)})
 	l.polled = r.Offset + 1
 }
 

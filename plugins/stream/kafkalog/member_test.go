@@ -96,6 +96,7 @@ func TestACycleWaitsForABatchWhoseLaneWasLostAndCameBack(t *testing.T) {
 
 func TestTimeOfALaneIsTheGreatestSoFar(t *testing.T) {
 	l := newLane(Lane{Topic: "in"})
+	l.created = true
 	for n, at := range []int64{10, 30, 20, 40} {
 		l.push(&kgo.Record{Offset: int64(n), Timestamp: time.UnixMilli(at)})
 	}

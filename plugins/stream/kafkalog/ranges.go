@@ -242,7 +242,7 @@ func (s *Source) fill(ctx context.Context, l *lane, load int, c int64) error {
 		return nil
 	}
 	at := watermark
-	_, err = s.readRange(ctx, l, watermark, c, func(part *Batch) error {
+	_, err = s.readRange(ctx, l, span{from: watermark, to: c}, func(part *Batch) error {
 		part.Range = &Range{Begin: at, End: part.next}
 		at = part.next
 		return s.deliverRange(ctx, l, load, part)
@@ -251,9 +251,9 @@ func (s *Source) fill(ctx context.Context, l *lane, load int, c int64) error {
 }
 
 // redo does exactly the range that a predecessor announced, before anything else.
-func (s *Source) redo(ctx context.Context, l *lane, load int, begin, end int64) (*Batch, error) {
+func (s *Source) redo(ctx context.Context, l *lane, load int, announced span) (*Batch, error) {
 	whole := &Batch{}
-	epoch, err := s.readRange(ctx, l, begin, end, func(part *Batch) error {
+	epoch, err := s.readRange(ctx, l, announced, func(part *Batch) error {
 		whole.Entries = append(whole.Entries, part.Entries...)
 		whole.time = part.time
 		return nil
@@ -261,7 +261,7 @@ func (s *Source) redo(ctx context.Context, l *lane, load int, begin, end int64) 
 	if err != nil {
 		return nil, err
 	}
-	whole.next, whole.epoch, whole.Range = end, epoch, &Range{Begin: begin, End: end}
+	whole.next, whole.epoch, whole.Range = announced.to, epoch, &Range{Begin: announced.from, End: announced.to}
 	if len(whole.Entries) == 0 {
 		return whole, nil
 	}

@@ -250,6 +250,9 @@ func (s *Source) accept(topic string, partition int32, records []*kgo.Record) er
 	}
 	bytes := int64(0)
 	for _, r := range records {
+		if err := s.checkTime(r); err != nil {
+			return err
+		}
 		bytes += sizeOf(r)
 		l.push(r)
 	}

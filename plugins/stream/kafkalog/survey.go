@@ -23,6 +23,9 @@ func (s *Source) survey(ctx context.Context) error {
 	if err := s.surveyTopics(ctx); err != nil {
 		return err
 	}
+	if err := s.surveyTimes(ctx); err != nil {
+		return err
+	}
 	// Not the stable ones: a predecessor's open transaction would hold us back, and
 	// it is our own joining that ends it.
 	committed, err := s.committed(ctx)
@@ -54,6 +57,7 @@ func (s *Source) surveyTopics(ctx context.Context) error {
 		s.lanes[name] = make(map[int32]*lane)
 		for partition := range int32(found.Partitions) {
 			l := newLane(Lane{Topic: name, Partition: partition, Number: len(s.ordered)})
+			l.created = s.options.CreatedTimes
 			s.lanes[name][partition] = l
 			s.ordered = append(s.ordered, l)
 		}

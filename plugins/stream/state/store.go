@@ -119,6 +119,19 @@ func (s *Store) NextDue(partition int) (unixMilli int64, ok bool) {
 	return s.partition(partition).nextDue()
 }
 
+var _ testengine.Timekeeper = (*Store)(nil)
+
+// Time implements testengine.Timekeeper.
+func (s *Store) Time(partition int) (unixMilli int64) {
+	p := s.partition(partition)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for _, t := range p.tables {
+		unixMilli = max(unixMilli, t.time)
+	}
+	return unixMilli
+}
+
 // Logic names what the partition's tables are computed with; commits carry it.
 func (s *Store) Logic(partition int) string {
 	p := s.partition(partition)

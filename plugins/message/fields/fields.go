@@ -53,8 +53,33 @@ func (r Reader) Fraction(path ...string) float64 { return read(r, r.conf.FieldFl
 // Truth is true or false.
 func (r Reader) Truth(path ...string) bool { return read(r, r.conf.FieldBool, path) }
 
-// Duration is a time such as 10s.
-func (r Reader) Duration(path ...string) time.Duration { return read(r, r.conf.FieldDuration, path) }
+// Duration is a time such as 10s, from 0s on.
+func (r Reader) Duration(path ...string) time.Duration {
+	value, err := Duration(r.conf, path...)
+	r.Keep(err)
+	return value
+}
+
+// Duration reads a time such as 10s, from 0s on.
+func Duration(conf *service.ParsedConfig, path ...string) (time.Duration, error) {
+	written, err := conf.FieldString(path...)
+	if err != nil {
+		return 0, err
+	}
+	value, err := time.ParseDuration(written)
+	if err != nil || value < 0 {
+		return 0, fmt.Errorf("reading %s: %q is no time such as 10s", strings.Join(path, "."), written)
+	}
+	return value, nil
+}
+
+// NewDuration describes a field for Duration. Lint refuses what is no time; a
+// text that is empty is a variable that is not set where one lints.
+func NewDuration(name string) *service.ConfigField {
+	const times = `^\\+?(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^0?$`
+	return service.NewDurationField(name).
+		LintRule(fmt.Sprintf(`root = if !this.string().re_match("%s") { "%s must be a time such as 10s" }`, times, name))
+}
 
 func read[T any](r Reader, field func(path ...string) (T, error), path []string) T {
 	value, err := field(path...)

@@ -22,7 +22,7 @@ func parsed(t *testing.T, yaml string) *service.ParsedConfig {
 		service.NewIntField("count").Default(3),
 		service.NewFloatField("share").Default(0.5),
 		service.NewBoolField("on").Default(true),
-		service.NewObjectField("inner", service.NewDurationField("wait").Default("2s"), service.NewStringField("size").Default("1KiB")),
+		service.NewObjectField("inner", fields.NewDuration("wait").Default("2s"), service.NewStringField("size").Default("1KiB")),
 	)
 	conf, err := spec.ParseYAML(yaml, nil)
 	require.NoError(t, err)
@@ -129,4 +129,49 @@ func findBoxes(t *testing.T, res *service.Resources) {
 	found, err = fields.OptionalResource[*box](t.Context(), res, "box", "")
 	require.NoError(t, err)
 	require.Nil(t, found)
+}
+
+func TestDurations(t *testing.T) {
+	for _, c := range []struct {
+		name, written string
+		want          time.Duration
+		wrong         bool
+	}{
+		{"seconds", "10s", 10 * time.Second, false},
+		{"several units", "1h2m3.5s", time.Hour + 2*time.Minute + 3500*time.Millisecond, false},
+		{"nothing", "0s", 0, false},
+		{"nothing without unit", "0", 0, false},
+		{"microseconds", "5µs", 5 * time.Microsecond, false},
+		{"with a sign", "+5m", 5 * time.Minute, false},
+		{"less than nothing", "-1s", 0, true},
+		{"words", "2 minutes", 0, true},
+		{"a number alone", "10", 0, true},
+		{"days", "7d", 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var err error
+			got := fields.Into(&err, parsed(t, "inner: {wait: '"+c.written+"'}")).Duration("inner", "wait")
+			lints := lintsOf(t, c.written)
+			if c.wrong {
+				require.EqualError(t, err, `reading inner.wait: "`+c.written+`" is no time such as 10s`)
+				require.Len(t, lints, 1)
+				require.Contains(t, lints[0].What, "wait must be a time such as 10s")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+			require.Empty(t, lints)
+		})
+	}
+}
+
+// lintsOf is what lint says of a component whose duration is written so.
+func lintsOf(t *testing.T, written string) []service.Lint {
+	t.Helper()
+	env := service.NewEmptyEnvironment()
+	require.NoError(t, env.RegisterProcessor("waits", service.NewConfigSpec().Field(fields.NewDuration("wait").Default("2s")),
+		func(*service.ParsedConfig, *service.Resources) (service.Processor, error) { return nil, nil }))
+	lints, err := env.NewComponentConfigLinter().LintProcessorYAML([]byte("waits: {wait: '" + written + "'}"))
+	require.NoError(t, err)
+	return lints
 }

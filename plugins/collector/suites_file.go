@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -154,8 +154,7 @@ func validSlug(slug string) bool {
 	return true
 }
 
-// sectionJSON turns a YAML section into JSON with its keys in order, so that
-// moving lines about is no change.
+// sectionJSON turns a detection section into the body of a change.
 func sectionJSON(n *yaml.Node) (testengine.RawJSON, error) {
 	if isNull(n) {
 		return "", nil
@@ -167,11 +166,11 @@ func sectionJSON(n *yaml.Node) (testengine.RawJSON, error) {
 	if err := n.Decode(&section); err != nil {
 		return "", atLine(n, "detection", err.Error())
 	}
-	raw, err := json.Marshal(section)
+	body, err := detect.Section(section)
 	if err != nil {
 		return "", atLine(n, "detection", err.Error())
 	}
-	return testengine.RawJSON(raw), nil
+	return body, nil
 }
 
 type fieldReaders map[string]func(*yaml.Node) error

@@ -28,7 +28,7 @@ suites:
         scopes: [read]
         expires: 2027-01-31
     limits: {body: 8MiB, decoded: 64MiB}
-    detection: {b: [1, x], a: {c: true}}
+    detection: {variant_tags: [host.os], run_idle: 5m, healing: {min_runs: 7}}
 `))
 	require.NoError(t, err)
 	require.Equal(t, []tenant.Suite{{
@@ -38,7 +38,7 @@ suites:
 			Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
 		}},
 		Limits:    tenant.Limits{BodyBytes: 8 << 20, DecodedBytes: 64 << 20},
-		Detection: `{"a":{"c":true},"b":[1,"x"]}`,
+		Detection: `{"healing":{"min_runs":7},"run_idle_ms":300000,"variant_tags":["host.os"]}`,
 	}}, suites)
 }
 
@@ -54,6 +54,7 @@ func TestParseSuitesSaysWhere(t *testing.T) {
 		{"a scope nobody knows", "suites:\n  - organization: a\n    suite: b\n    tokens: [{hash: '" + hash + "', scopes: [all]}]\n", `line 4: scopes: "all" is no scope`},
 		{"no date", "suites:\n  - organization: a\n    suite: b\n    tokens: [{hash: '" + hash + "', expires: soon}]\n", `line 4: expires: "soon" is neither`},
 		{"no size", "suites:\n  - organization: a\n    suite: b\n    limits: {body: big}\n", `line 4: limits.body: "big" is no size`},
+		{"a detection field nobody knows", "suites:\n  - organization: a\n    suite: b\n    detection: {variant_tag: [x]}\n", "line 4: detection: variant_tag: there is no such field; there are broken_test"},
 		{"no list", "suites: {a: b}\n", "line 1: suites: a list is expected"},
 		{"a field twice", "suites:\n  - organization: a\n    organization: b\n", "line 3"},
 		{"no YAML", "suites: [", "line 1"},
@@ -169,16 +170,16 @@ func TestDetectionSectionsEnterTheLogOnce(t *testing.T) {
 		require.Eventually(t, func() bool { return len(changes(t, h.messages())) == len(bodies) }, 5*time.Second, 2*time.Millisecond)
 		require.Equal(t, bodies, changes(t, h.messages()))
 	}
-	write("    detection: {window: 10}\n")
-	want(`{"window":10}`)
-	write("    detection:\n      window: 10 # only the layout differs\n")
+	write("    detection: {run_cap: 1h}\n")
+	want(`{"run_cap_ms":3600000}`)
+	write("    detection:\n      run_cap: 1h # only the layout differs\n")
 	require.Equal(t, 202, h.upload(t, body("")).status)
-	write("    detection: {window: 20}\n")
-	want(`{"window":10}`, `{"window":20}`)
+	write("    detection: {run_cap: 2h}\n")
+	want(`{"run_cap_ms":3600000}`, `{"run_cap_ms":7200000}`)
 	write("")
-	want(`{"window":10}`, `{"window":20}`, `{}`)
-	write("    detection: {window: 10}\n")
-	want(`{"window":10}`, `{"window":20}`, `{}`, `{"window":10}`)
+	want(`{"run_cap_ms":3600000}`, `{"run_cap_ms":7200000}`, `{}`)
+	write("    detection: {run_cap: 1h}\n")
+	want(`{"run_cap_ms":3600000}`, `{"run_cap_ms":7200000}`, `{}`, `{"run_cap_ms":3600000}`)
 	h.close()
 
 	again := &house{t: t, suites: h.suites, data: h.data}

@@ -163,7 +163,7 @@ func (s *Settings) Check() error {
 	case s.Filter.Recover >= s.Filter.Alarm:
 		return errors.New("checking three_state_filter: recover must be lower than alarm")
 	case s.RunIdle <= 0 || s.RunCap < s.RunIdle:
-		return errors.New("checking runs: cap must not be shorter than idle")
+		return errors.New("checking runs: run_idle must be more than 0s, and run_cap no shorter")
 	}
 	switch s.Transition.Transitions {
 	case "both", "passed_to_failed", "failed_to_passed":

@@ -16,10 +16,7 @@ func doctorCommand() *ucli.Command {
 		Name:  "doctor",
 		Usage: "Look at a front door as a collector on this machine would find it, and print the variables to set",
 		Flags: []ucli.Flag{
-			&ucli.StringFlag{
-				Name: "url", Value: "http://127.0.0.1:8420", EnvVars: []string{"TESTENGINE_URL", "BUILDKITE_ANALYTICS_BASE_URL"},
-				Usage: "How collectors reach the front door.",
-			},
+			frontDoorFlag("TESTENGINE_URL", "BUILDKITE_ANALYTICS_BASE_URL"),
 			&ucli.StringFlag{Name: "token", EnvVars: []string{"BUILDKITE_ANALYTICS_TOKEN"}, Usage: "The suite's token.", Required: true},
 			&ucli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "The longest that each look may take."},
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,10 +28,7 @@ func suiteCommand() *ucli.Command {
 				Flags: []ucli.Flag{
 					file, scopes,
 					&ucli.StringFlag{Name: "default-branch", Value: "main", Usage: "The branch on which tests ought to pass."},
-					&ucli.StringFlag{
-						Name: "url", Value: "http://127.0.0.1:8420", EnvVars: []string{"TESTENGINE_URL"},
-						Usage: "How collectors reach the front door.",
-					},
+					frontDoorFlag("TESTENGINE_URL"),
 				},
 				Action: addSuite,
 			},
@@ -40,7 +38,7 @@ func suiteCommand() *ucli.Command {
 				ArgsUsage: "ORG/SUITE",
 				Flags: []ucli.Flag{
 					file, scopes,
-					&ucli.StringFlag{Name: "name", Required: true, Usage: "What tells the token from the suite's others."},
+					&ucli.StringFlag{Name: "name", Usage: "What tells the token from the suite's others. It must be given."},
 					&ucli.StringFlag{Name: "expires", Usage: "The first day on which it is refused (2027-01-31), or a moment in RFC 3339."},
 				},
 				Action: addToken,
@@ -49,9 +47,9 @@ func suiteCommand() *ucli.Command {
 				Name:      "remove-token",
 				Usage:     "Take a token away from a suite",
 				ArgsUsage: "ORG/SUITE",
-				Flags:     []ucli.Flag{file, &ucli.StringFlag{Name: "name", Required: true, Usage: "The token's name."}},
+				Flags:     []ucli.Flag{file, &ucli.StringFlag{Name: "name", Usage: "The token's name. It must be given."}},
 				Action: func(c *ucli.Context) error {
-					name, err := nameAndFlags(c)
+					name, err := suiteAndToken(c)
 					if err != nil {
 						return err
 					}
@@ -71,8 +69,18 @@ func suiteCommand() *ucli.Command {
 	}
 }
 
+// frontDoorFlag asks for the front door's address; variables may say it, and on
+// the server itself TESTENGINE_ADDRESS does.
+func frontDoorFlag(variables ...string) *ucli.StringFlag {
+	address := os.Getenv("TESTENGINE_ADDRESS")
+	if address == "" {
+		address = "127.0.0.1:8420"
+	}
+	return &ucli.StringFlag{Name: "url", Value: collector.FrontDoorAt(address), EnvVars: variables, Usage: "How collectors reach the front door."}
+}
+
 func addToken(c *ucli.Context) error {
-	name, err := nameAndFlags(c)
+	name, err := suiteAndToken(c)
 	if err != nil {
 		return err
 	}
@@ -80,10 +88,10 @@ func addToken(c *ucli.Context) error {
 	add := collector.NewSuiteToken{Organization: organization, Suite: suite, Name: c.String("name"), Scopes: strings.Split(c.String("scopes"), ",")}
 	if text := c.String("expires"); text != "" {
 		if add.Expires, err = collector.ParseMoment(text); err != nil {
-			return fmt.Errorf("adding a token: --expires: %w", err)
+			return fmt.Errorf("adding a token: --expires: %q is neither a date (2027-01-31) nor RFC 3339", text)
 		}
 	}
-	token, err := collector.AddToken(c.String("file"), add)
+	token, err := collector.AddToken(c.String("file"), add, time.Now())
 	if err != nil {
 		return err
 	}
@@ -131,6 +139,14 @@ func addSuite(c *ucli.Context) error {
 	return err
 }
 
+// suiteAndToken is nameAndFlags for the verbs that need a token's name as well.
+func suiteAndToken(c *ucli.Context) (name string, err error) {
+	if name, err = nameAndFlags(c); err == nil && c.String("name") == "" {
+		err = errors.New("say which token: --name NAME")
+	}
+	return name, err
+}
+
 // nameAndFlags lets flags stand behind the name too, which the library does not.
 func nameAndFlags(c *ucli.Context) (name string, err error) {
 	arguments := c.Args().Slice()
@@ -138,7 +154,7 @@ func nameAndFlags(c *ucli.Context) (name string, err error) {
 		flag, isFlag := strings.CutPrefix(arguments[i], "--")
 		if !isFlag {
 			if name != "" {
-				return "", errors.New("adding a suite: one ORG/SUITE at a time")
+				return "", errors.New("one ORG/SUITE at a time")
 			}
 			name = arguments[i]
 			continue
@@ -146,16 +162,16 @@ func nameAndFlags(c *ucli.Context) (name string, err error) {
 		key, value, inline := strings.Cut(flag, "=")
 		if !inline {
 			if i++; i == len(arguments) {
-				return "", fmt.Errorf("adding a suite: --%s needs a value", key)
+				return "", fmt.Errorf("--%s needs a value", key)
 			}
 			value = arguments[i]
 		}
 		if err := c.Set(key, value); err != nil {
-			return "", fmt.Errorf("adding a suite: --%s: %w", key, err)
+			return "", fmt.Errorf("--%s: %w", key, err)
 		}
 	}
 	if !strings.Contains(name, "/") {
-		return "", errors.New("adding a suite: say which, as ORG/SUITE: connect-testengine suite add acme/api")
+		return "", fmt.Errorf("say which suite, as ORG/SUITE: connect-testengine suite %s acme/api", c.Command.Name)
 	}
 	return name, nil
 }

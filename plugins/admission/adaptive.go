@@ -40,7 +40,7 @@ func adaptiveSpec() *service.ConfigSpec {
 			service.NewFloatField(rfShare).
 				Description("The share of the front door's limit that may be in work while access is granted.").
 				Default(0.5).LintRule(`root = if this <= 0 || this > 1 { "share must be above 0 and at most 1" }`),
-			service.NewDurationField(rfWait).
+			fields.NewDuration(rfWait).
 				Description("How long to wait before asking again.").
 				Default("100ms").Advanced(),
 		).
@@ -79,7 +79,7 @@ func adaptiveFromParsed(conf *service.ParsedConfig, res *service.Resources) (a *
 	if a.share, err = conf.FieldFloat(rfShare); err != nil {
 		return nil, err
 	}
-	a.wait, err = conf.FieldDuration(rfWait)
+	a.wait, err = fields.Duration(conf, rfWait)
 	return a, err
 }
 

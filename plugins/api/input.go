@@ -70,7 +70,7 @@ Reading needs a token with the scope `+"`read`"+` unless the listener is bound t
 			service.NewStringField(afPageTitle).
 				Description("What the page is called in its head and in browser tabs.").
 				Default("Test Engine"),
-			service.NewDurationField(afQueryTimeout).
+			fields.NewDuration(afQueryTimeout).
 				Description("How long a question to the store may take, its wait for a free place included, before it is answered 503.").
 				Default("10s").Advanced(),
 			service.NewIntField(afMaxQueries).
@@ -85,7 +85,7 @@ Reading needs a token with the scope `+"`read`"+` unless the listener is bound t
 			service.NewIntField(afMaxStreams).
 				Description("Readers that may follow verdicts at a time. Further ones are answered 503; their pages work without updating themselves.").
 				Default(256).Advanced().LintRule(`root = if this < 0 { "max_streams must not be negative" }`),
-			service.NewDurationField(afStreamInterval).
+			fields.NewDuration(afStreamInterval).
 				Description("The shortest time between two looks at the store for a reader that follows verdicts.").
 				Default("250ms").Advanced(),
 		).
@@ -137,7 +137,7 @@ func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
 		return value
 	}
 	duration := func(name string) time.Duration {
-		value, e := conf.FieldDuration(name)
+		value, e := fields.Duration(conf, name)
 		keep(e)
 		return value
 	}

@@ -47,7 +47,7 @@ Pieces are written to the state, so this costs twice what a record costs; `+"`we
 Metrics: `+"`testengine_reassemble_payloads_total{result}`"+` (joined, timeout, budget, mismatch, checksum).`).
 		Fields(
 			stateful.Field("open payloads"),
-			service.NewDurationField(pfTimeout).
+			fields.NewDuration(pfTimeout).
 				Description("How long after its first piece a payload must be whole, in the log's time.").
 				Default("5m"),
 			service.NewStringField(pfBytes).

@@ -64,7 +64,7 @@ output:
 func reassembleFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewInputField(rfInput).Description("Where the pieces come from."),
-		service.NewDurationField(rfTimeout).
+		fields.NewDuration(rfTimeout).
 			Description("How long after its first piece a payload must be whole.").
 			Default("5m"),
 		service.NewInterpolatedStringField(rfSource).

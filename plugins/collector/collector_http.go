@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,7 +87,7 @@ func inputFields() []*service.ConfigField {
 		service.NewStringField(cfSuitesFile).
 			Description("The file with suites, hashed tokens and limits. Changes count within seconds; a broken file is logged and leaves everything as it was. A missing file is an empty one.").
 			Default("config/suites.yaml"),
-		service.NewDurationField(cfReloadEvery).
+		fields.NewDuration(cfReloadEvery).
 			Description("How often to look whether the suites file has changed.").
 			Default("2s").Advanced(),
 		service.NewStringField(cfData).
@@ -107,13 +108,13 @@ func inputFields() []*service.ConfigField {
 		service.NewStringField(cfInFlight).
 			Description("Bytes of bodies that may be held at a time; must not be less than max_body.").
 			Default("256MiB"),
-		service.NewDurationField(cfInFlightWait).
+		fields.NewDuration(cfInFlightWait).
 			Description("How long a request waits for room among the bytes in flight before it is answered 503.").
 			Default("10s").Advanced(),
-		service.NewDurationField(cfAnswerTimeout).
+		fields.NewDuration(cfAnswerTimeout).
 			Description("How long an upload waits to be taken and made durable before it is answered 503.").
 			Default("30s").Advanced(),
-		service.NewDurationField(cfRetryAfter).
+		fields.NewDuration(cfRetryAfter).
 			Description("What Retry-After says on a 503.").
 			Default("5s").Advanced(),
 		service.NewBoolField(cfReuseBodies).
@@ -123,7 +124,7 @@ func inputFields() []*service.ConfigField {
 			service.NewIntField(cfLeast).Description("The least uploads worked on at a time.").Default(8),
 			service.NewIntField(cfMost).Description("The most.").Default(128),
 			service.NewIntField(cfFirst).Description("How many at the start.").Default(16),
-			service.NewDurationField(cfMaxLag).Description("How far what stands behind may be behind before the number falls to the least and nothing but results is taken. A buffer `upload_log` that names the same listener tells it: the age of the oldest upload that its output lacks. 0s does not look.").Default("0s"),
+			fields.NewDuration(cfMaxLag).Description("How far what stands behind may be behind before the number falls to the least and nothing but results is taken. A buffer `upload_log` that names the same listener tells it: the age of the oldest upload that its output lacks. 0s does not look.").Default("0s"),
 		).Description("How many uploads are worked on at a time, between their last byte and their answer. The number follows the time until the stream acknowledges: it falls while that grows and rises while it does not. Uploads beyond it wait, those of the organisation that has least in work for its weight first, no longer than in_flight_wait. Results always wait; when others wait already, links (`GET uploads/metadata`) are turned away first, TESTOWNERS files next and OTLP's logs and metrics last.").Advanced().
 			LintRule(`root = if this.least.or(8) < 1 || this.first.or(16) < this.least.or(8) || this.most.or(128) < this.first.or(16) { "concurrency needs 1 <= least <= first <= most" }`),
 		service.NewIntField(cfWrongTokens).
@@ -182,6 +183,10 @@ func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
 	c.maxLag = p.Duration(cfConcurrency, cfMaxLag)
 	switch {
 	case err != nil:
+	case !strings.HasPrefix(c.path, "/"):
+		err = fmt.Errorf("reading %s: %q must begin with /", cfPath, c.path)
+	case c.answerTimeout == 0:
+		err = fmt.Errorf("reading %s: it must be more than 0", cfAnswerTimeout)
 	case c.bodyBytes < 1 || c.decodedBytes < 1:
 		err = fmt.Errorf("reading %s and %s: they must be sizes above 0", cfMaxBody, cfMaxDecoded)
 	case c.inFlightBytes <= c.bodyBytes:

@@ -26,7 +26,7 @@ type Finding struct {
 
 // Doctor looks at a front door as a collector on this machine would find it.
 type Doctor struct {
-	// Base is the address without /v1/uploads; Token the suite's.
+	// Base is the front door's address, or what a collector's variable says of it; Token the suite's.
 	Base, Token string
 	// Timeout bounds each look.
 	Timeout time.Duration
@@ -49,7 +49,7 @@ func (d *Doctor) Examine(ctx context.Context) (findings []Finding) {
 		findings = append(findings, Finding{name, true, detail})
 		return true
 	}
-	base, err := url.Parse(strings.TrimSuffix(strings.TrimRight(d.Base, "/"), "/v1/uploads"))
+	base, err := url.Parse(FrontDoor(d.Base))
 	if err == nil && (base.Scheme != "http" && base.Scheme != "https" || base.Host == "") {
 		err = fmt.Errorf("%q is no address such as https://tests.example.com", d.Base)
 	}
@@ -75,11 +75,28 @@ func (d *Doctor) Examine(ctx context.Context) (findings []Finding) {
 	detail, err = d.clock(ctx, base)
 	tell("clock", detail, err)
 	detail, err = d.upload(ctx, base)
-	tell("upload", detail, err)
+	if !tell("upload", detail, err) {
+		return findings
+	}
 	detail, err = d.largest(ctx, base)
 	tell("size", detail, err)
 	return findings
 }
+
+// FrontDoor is the address of the server in the value of a collector's variable,
+// which goes on to a path of its own.
+func FrontDoor(address string) string {
+	address = strings.TrimRight(address, "/")
+	for _, path := range []string{"/v1/uploads", "/v1/traces", "/v1"} {
+		if base, is := strings.CutSuffix(address, path); is {
+			return base
+		}
+	}
+	return address
+}
+
+// FrontDoorAt is the address of a server that listens on address, for who sits on its machine.
+func FrontDoorAt(address string) string { return "http://" + reachable(address) }
 
 func (d *Doctor) resolve(ctx context.Context, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
@@ -188,7 +205,7 @@ func (d *Doctor) largest(ctx context.Context, base *url.URL) (string, error) {
 	if response.StatusCode != http.StatusRequestEntityTooLarge {
 		return "", fmt.Errorf("an upload of 1 TiB is answered %d instead of 413: %s", response.StatusCode, messageOf(answer))
 	}
-	return messageOf(answer), nil
+	return "an upload that is too large is answered 413: " + messageOf(answer), nil
 }
 
 // endless is a body nobody should want.

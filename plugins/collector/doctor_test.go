@@ -49,3 +49,14 @@ func TestTheDoctorFindsWhatACollectorWouldFind(t *testing.T) {
 	}
 	require.Len(t, h.messages(), 2, "whoever has the token has sent an upload without executions")
 }
+
+func TestVariablesAreMadeFromWhateverACollectorsVariableSays(t *testing.T) {
+	for _, address := range []string{
+		"http://h:1", "http://h:1/", "http://h:1/v1/uploads", "http://h:1/v1/uploads/", "http://h:1/v1", "http://h:1/v1/traces",
+	} {
+		require.Contains(t, Variables(address, "t"), "BUILDKITE_ANALYTICS_BASE_URL=http://h:1/v1/uploads ", address)
+	}
+	require.Contains(t, Variables("https://h/tests", "t"), "BASE_URL=https://h/tests/v1/uploads ")
+	require.Equal(t, "http://localhost:8420", FrontDoorAt(":8420"))
+	require.Equal(t, "http://10.0.0.1:8420", FrontDoorAt("10.0.0.1:8420"))
+}

@@ -18,6 +18,7 @@ package collector
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -77,16 +78,16 @@ Beside the routes of inputs it serves `+"`/live`"+` (200 as long as the process 
 				service.NewStringField(lfTLSKeyFile).Description("The private key as a PEM file.").Default(""),
 			).Description("Serve HTTPS. Both files are needed; leave both empty to serve plain HTTP.").Advanced().
 				LintRule(`root = if (this.cert_file.or("") == "") != (this.key_file.or("") == "") { "tls needs cert_file and key_file" }`),
-			service.NewDurationField(lfReadHeaderTimeout).
+			fields.NewDuration(lfReadHeaderTimeout).
 				Description("How long a client may take to send the header of a request before its connection is closed.").
 				Default("10s").Advanced(),
-			service.NewDurationField(lfReadTimeout).
+			fields.NewDuration(lfReadTimeout).
 				Description("How long a client may take to send the body of a request before it is answered 408.").
 				Default("60s").Advanced(),
-			service.NewDurationField(lfIdleTimeout).
+			fields.NewDuration(lfIdleTimeout).
 				Description("How long a connection may stay open without a request.").
 				Default("120s").Advanced(),
-			service.NewDurationField(lfShutdownTimeout).
+			fields.NewDuration(lfShutdownTimeout).
 				Description("How long requests that are being answered may take at shutdown before their connections are closed.").
 				Default("5s").Advanced(),
 			service.NewIntField(lfMaxConnections).
@@ -140,6 +141,9 @@ func listenerFromParsed(conf *service.ParsedConfig) (c listenerConfig, err error
 	proxies, wrong := parseProxies(p.List(lfTrustedProxies))
 	c.proxies = proxies
 	p.Keep(wrong)
+	if base, wrong := url.Parse(c.baseURL); c.baseURL != "" && (wrong != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "") {
+		p.Keep(fmt.Errorf("reading %s: %q is no URL such as https://tests.example.com", lfBaseURL, c.baseURL))
+	}
 	if err == nil && (c.certFile == "") != (c.keyFile == "") {
 		err = fmt.Errorf("reading %s: %s and %s belong together", lfTLS, lfTLSCertFile, lfTLSKeyFile)
 	}

@@ -184,12 +184,17 @@ func baseURL(config listenerConfig, bound net.Listener) string {
 	if config.certFile != "" {
 		scheme = "https://"
 	}
+	return scheme + reachable(address)
+}
+
+// reachable is the address to connect to for one to listen on.
+func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return scheme + address
+		return address
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return scheme + net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port)
 }

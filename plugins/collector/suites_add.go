@@ -59,7 +59,7 @@ func AddSuite(file string, suite NewSuite) (token string, err error) {
 
 // Variables is what a team pastes into CI so that its collectors report to base.
 func Variables(base, token string) string {
-	return answer.Variables(strings.TrimRight(base, "/"), token)
+	return answer.Variables(FrontDoor(base), token)
 }
 
 // appendSuite adds lines to the text, so that what people wrote stays as they

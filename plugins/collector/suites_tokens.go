@@ -25,8 +25,11 @@ type NewSuiteToken struct {
 
 // AddToken gives a suite of the file one more token and returns it; it is stored
 // nowhere. The others stay valid, so a token is replaced without a gap: add one,
-// give it to CI, remove the old one.
-func AddToken(file string, add NewSuiteToken) (token string, err error) {
+// give it to CI, remove the old one. A token that has expired at now is refused.
+func AddToken(file string, add NewSuiteToken, now time.Time) (token string, err error) {
+	if !add.Expires.IsZero() && !now.Before(add.Expires) {
+		return "", fmt.Errorf("adding a token: it would have expired on %s already", add.Expires.Format(time.RFC3339))
+	}
 	if token, err = freshToken(); err != nil {
 		return "", err
 	}

@@ -32,7 +32,7 @@ func TestATokenIsReplacedWithoutAGap(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(twoSuites), 0o600))
 	expires := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
 	for _, name := range []string{"api", "web"} {
-		token, err := AddToken(file, NewSuiteToken{Organization: "acme", Suite: name, Name: "ci-2027", Scopes: []string{"write", "read"}, Expires: expires})
+		token, err := AddToken(file, NewSuiteToken{Organization: "acme", Suite: name, Name: "ci-2027", Scopes: []string{"write", "read"}, Expires: expires}, expires.Add(-time.Hour))
 		require.NoError(t, err)
 		table := tableOf(t, file)
 		who, err := table.Lookup(token, expires.Add(-time.Second))
@@ -41,8 +41,10 @@ func TestATokenIsReplacedWithoutAGap(t *testing.T) {
 		_, err = table.Lookup(token, expires)
 		require.ErrorIs(t, err, tenant.ErrExpired)
 	}
-	_, err := AddToken(file, NewSuiteToken{Organization: "acme", Suite: "api", Name: "ci", Scopes: []string{"write"}})
+	_, err := AddToken(file, NewSuiteToken{Organization: "acme", Suite: "api", Name: "ci", Scopes: []string{"write"}}, expires)
 	require.ErrorContains(t, err, `it has a token "ci" already`)
+	_, err = AddToken(file, NewSuiteToken{Organization: "acme", Suite: "api", Name: "late", Expires: expires}, expires)
+	require.ErrorContains(t, err, "it would have expired on 2027-01-31T00:00:00Z already")
 
 	require.NoError(t, RemoveToken(file, "acme", "api", "ci"))
 	require.NoError(t, RemoveToken(file, "acme", "api", "page"))

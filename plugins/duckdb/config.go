@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 const (
@@ -49,19 +51,19 @@ func databaseSpec() *service.ConfigSpec {
 		Field(service.NewStringField(fieldCheckpoint).
 			Description("Size of the write-ahead log at which it is merged into the file. A greater one writes less often and opens slower after a crash.").
 			Advanced().Default("64MB")).
-		Field(service.NewDurationField(fieldRetention).
+		Field(fields.NewDuration(fieldRetention).
 			Description("Age, counted back from the newest record, beyond which executions, uploads, failures and events are deleted. 0s keeps everything.").
 			Default("2880h")).
-		Field(service.NewDurationField(fieldCleanEvery).
+		Field(fields.NewDuration(fieldCleanEvery).
 			Description("How often what is too old is deleted.").Advanced().Default("1h")).
 		Field(service.NewIntField(fieldTagSets).
 			Description("Different sets of tags a suite may have. Beyond, its uploads' tags are stored with the upload alone, and beyond that again, executions' tags go to a side table, which is slower to write and to slice by.").
 			Advanced().Default(10000)).
 		Field(service.NewIntField(fieldQueries).
 			Description("Questions answered at one time; more wait.").Advanced().Default(4)).
-		Field(service.NewDurationField(fieldQueryTimeout).
+		Field(fields.NewDuration(fieldQueryTimeout).
 			Description("Time after which a question is given up, waiting included.").Default("30s")).
-		Field(service.NewDurationField(fieldCloseTimeout).
+		Field(fields.NewDuration(fieldCloseTimeout).
 			Description("Time the last checkpoint may take at the end. Without it nothing is lost, but the next start takes longer.").
 			Advanced().Default("10s")).
 		LintRule(`root = if this.path.or("x") == "" && !this.in_memory.or(false) { ["give a path, or set in_memory"] }`).
@@ -106,7 +108,7 @@ func settingsFromParsed(conf *service.ParsedConfig) (s settings, err error) {
 		fieldQueryTimeout: &s.queryTimeout, fieldCloseTimeout: &s.closeTimeout,
 	}
 	for field, to := range durations {
-		if *to, err = conf.FieldDuration(field); err != nil {
+		if *to, err = fields.Duration(conf, field); err != nil {
 			return s, err
 		}
 	}
@@ -145,11 +147,15 @@ func outputSpec() *service.ConfigSpec {
 		Field(service.NewStringField(fieldDatabase).
 			Description("Label of the `duckdb_database` to write to.").Default("database")).
 		Field(service.NewOutputMaxInFlightField().Default(16)).
-		Field(service.NewDurationField(fieldRetryInterval).
+		Field(fields.NewDuration(fieldRetryInterval).
 			Description("Pause before a failed write is tried again; it doubles with each failure.").Advanced().Default("100ms")).
-		Field(service.NewDurationField(fieldRetryMax).
+		Field(fields.NewDuration(fieldRetryMax).
 			Description("Longest pause between tries.").Advanced().Default("5s")).
 		Example("Behind detection", "Everything a detecting pipeline emits goes into one database.", `
+duckdb_database:
+  - label: database
+    path: ./data/testengine.duckdb
+
 output:
   label: executions
   duckdb:

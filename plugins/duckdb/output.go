@@ -45,10 +45,10 @@ func newOutput(conf *service.ParsedConfig, res *service.Resources) (*output, err
 	if o.label, err = conf.FieldString(fieldDatabase); err != nil {
 		return nil, err
 	}
-	if o.first, err = conf.FieldDuration(fieldRetryInterval); err != nil {
+	if o.first, err = fields.Duration(conf, fieldRetryInterval); err != nil {
 		return nil, err
 	}
-	if o.longest, err = conf.FieldDuration(fieldRetryMax); err != nil {
+	if o.longest, err = fields.Duration(conf, fieldRetryMax); err != nil {
 		return nil, err
 	}
 	return o, nil

@@ -69,7 +69,7 @@ Metrics: `+"`testengine_enrich_executions_total`, `testengine_enrich_signatures_
 				Example("TESTOWNERS"),
 			service.NewStringField(efOwnersDir).Default("").Advanced().
 				Description("A folder in which to keep the TESTOWNERS files that CI sends to the front door (`POST /v1/test-ownerships`), so that they outlive the process. A suite's own file stands before `owners_file`. Empty keeps them in memory."),
-			service.NewDurationField(efReloadEvery).Default("10s").Advanced().
+			fields.NewDuration(efReloadEvery).Default("10s").Advanced().
 				Description("How often files are looked at for changes. A file that cannot be read keeps what was read before."),
 			service.NewObjectListField(efLookups, lookupFields()...).Default([]any{}).
 				Description("Where metadata is looked up, for example of the pipeline or the customer. Of one tag the first lookup wins."),
@@ -110,16 +110,16 @@ func lookupFields() []*service.ConfigField {
 		service.NewStringField(lfPrefix).Default("").
 			Description("Put in front of the names of the tags.").
 			Example("pipeline."),
-		service.NewDurationField(lfTTL).Default("10m").
+		fields.NewDuration(lfTTL).Default("10m").
 			Description("How long an answer holds. After that it is asked for again, and holds until there is a newer one."),
-		service.NewDurationField(lfNegativeTTL).Default("1m").
+		fields.NewDuration(lfNegativeTTL).Default("1m").
 			Description("How long it is remembered that there is no answer, or that the source failed."),
 		service.NewIntField(lfMaxEntries).Default(10_000).Advanced().
 			Description("How many keys are remembered.").
 			LintRule(`root = if this < 1 { "max_entries must be at least 1" }`),
 		service.NewIntField(lfMaxTags).Default(50).Advanced().
 			Description("How many tags of an answer are taken, in order of name."),
-		service.NewDurationField(lfTimeout).Default("2s").Advanced().
+		fields.NewDuration(lfTimeout).Default("2s").Advanced().
 			Description("How long a source may take to answer."),
 	}
 }

@@ -2,11 +2,11 @@ package flaky
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
 // reader reads fields until one cannot be read.
@@ -35,9 +35,11 @@ func (r *reader) integer(to *int, name string)   { read(r, to, name, r.conf.Fiel
 func (r *reader) float(to *float64, name string) { read(r, to, name, r.conf.FieldFloat) }
 
 func (r *reader) duration(to *int64, name string) {
-	var d time.Duration
-	read(r, &d, name, r.conf.FieldDuration)
-	*to = d.Milliseconds()
+	value, err := fields.Duration(r.conf, name)
+	if r.err == nil {
+		r.err = err
+	}
+	*to = value.Milliseconds()
 }
 
 func (r *reader) disabled(to *bool) {

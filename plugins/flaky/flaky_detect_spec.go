@@ -4,6 +4,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 )
 
@@ -66,13 +67,13 @@ func detectSpec() *service.ConfigSpec {
 			Description("The default branch of suites whose uploads do not name it: the first of these that is seen.")).
 		Field(service.NewStringListField(fieldQueueBranches).Default(anyOf(defaults.QueueBranches)).
 			Description("How the branches of a merge queue begin. The filter follows them only where the default branch itself is not tested.")).
-		Field(service.NewDurationField(fieldRunIdle).Default("2m").
+		Field(fields.NewDuration(fieldRunIdle).Default("2m").
 			Description("After how long without an upload a run closes. What a test showed counts when its run closes.")).
-		Field(service.NewDurationField(fieldRunCap).Default("30m").
+		Field(fields.NewDuration(fieldRunCap).Default("30m").
 			Description("How long after its first upload a run closes at the latest.")).
-		Field(service.NewDurationField(fieldRunKeep).Default("24h").Advanced().
+		Field(fields.NewDuration(fieldRunKeep).Default("24h").Advanced().
 			Description("For how long a later upload reopens a closed run.")).
-		Field(service.NewDurationField(fieldCommitTTL).Default("336h").Advanced().
+		Field(fields.NewDuration(fieldCommitTTL).Default("336h").Advanced().
 			Description("For how long a pass and a failure on one commit are seen together.")).
 		Field(stormField(defaults.Storm)).
 		Field(retryField()).
@@ -130,15 +131,15 @@ func stormField(d detect.Storm) *service.ConfigField {
 			Description("A host is at fault when the chance of its failures, measured by the other hosts, is below this."),
 		service.NewIntField(fieldBranches).Default(d.Branches).
 			Description("On how many branches one message within the window, in several tests, is an incident."),
-		service.NewDurationField(fieldWindow).Default("1h").Description("How far back hosts and branches are compared."),
+		fields.NewDuration(fieldWindow).Default("1h").Description("How far back hosts and branches are compared."),
 	).Description("Which failures are the infrastructure's and not the tests'.")
 }
 
 func retryField() *service.ConfigField {
 	return monitorField(fieldRetry, "Weighs a pass and a failure of a test on one commit, on any branch.",
-		service.NewDurationField(fieldQuick).Default("30m").
+		fields.NewDuration(fieldQuick).Default("30m").
 			Description("A pass later than this after the failure is weak evidence: code or world may have moved."),
-		service.NewDurationField(fieldWait).Default("1h").
+		fields.NewDuration(fieldWait).Default("1h").
 			Description("How long evidence waits, so that what fails near it is known, before and after, until it counts in full. Three hours of evidence are one episode: they may have one cause."))
 }
 
@@ -173,10 +174,10 @@ func healingField(d detect.Healing) *service.ConfigField {
 			Description("The clean runs needed are this divided by the failure rate seen."),
 		service.NewIntField(fieldMinRuns).Default(d.MinRuns).Description("Never fewer clean runs than this."),
 		service.NewIntField(fieldMaxRuns).Default(d.MaxRuns).Description("Never more clean runs than this."),
-		service.NewDurationField(fieldQuiet).Default("168h").Description("The least time without a failure."),
+		fields.NewDuration(fieldQuiet).Default("168h").Description("The least time without a failure."),
 		service.NewFloatField(fieldGap).Default(d.Gap).
 			Description("How many times the longest gap between two failures must pass without one."),
-		service.NewDurationField(fieldStale).Default("720h").
+		fields.NewDuration(fieldStale).Default("720h").
 			Description("After how long without a failure a flaky test that does not run often enough to heal is `flaky.stale`."),
 	).Description("When a flaky test is healed.")
 }
@@ -190,7 +191,7 @@ When a state is restored that was computed under other rules, the records behind
 
 Time is the log's (metadata ` + "`log_time`, else `received_at`" + `): a replay says what was said the first time. Results that are missing, skipped or pending, and errors of a whole suite, are never evidence.
 
-Every threshold can be set for one suite by a message of kind ` + "`change`" + ` and type ` + "`detection`" + `, whose body is JSON with the names of these fields (durations as ` + "`…_ms`" + ` in milliseconds, ` + "`disabled`" + ` instead of ` + "`enabled`" + `).
+Every threshold can be set for one suite: in the suites file, under ` + "`detection`" + `, with these fields written as here, or by a message of kind ` + "`change`" + ` and type ` + "`detection`" + `, whose body is JSON with the names of these fields (durations as ` + "`…_ms`" + ` in milliseconds, ` + "`disabled`" + ` instead of ` + "`enabled`" + `).
 
 ### Metrics
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 )
 
@@ -103,9 +104,9 @@ func schemasFields() []*service.ConfigField {
 		service.NewStringEnumField(sfCompatibility, "NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE", "").
 			Default("FULL_TRANSITIVE").
 			Description("The rule that the registry is told for a subject that this process is the first to write to; it binds other writers. When the registry does not let us, a warning says so. Empty leaves the registry's own. This process compares in both directions whatever the rule is.").Advanced(),
-		service.NewDurationField(sfTimeout).Default("5s").
+		fields.NewDuration(sfTimeout).Default("5s").
 			Description("How long one request to the registry may take."),
-		service.NewDurationField(sfRetryUnknown).Default("1m").
+		fields.NewDuration(sfRetryUnknown).Default("1m").
 			Description("How long an id that the registry does not know is taken as unknown before the registry is asked again.").Advanced(),
 		service.NewObjectField(sfBasicAuth,
 			service.NewStringField(sfUsername).Default("").Description("The name that the registry knows us by. Empty means no authentication."),
@@ -150,10 +151,10 @@ func schemasFromParsed(conf *service.ParsedConfig) (c schemasConfig, err error) 
 			return c, fmt.Errorf("reading %s: %w", sfCompatibility, err)
 		}
 	}
-	if c.timeout, err = conf.FieldDuration(sfTimeout); err != nil {
+	if c.timeout, err = fields.Duration(conf, sfTimeout); err != nil {
 		return c, err
 	}
-	if c.retryUnknown, err = conf.FieldDuration(sfRetryUnknown); err != nil {
+	if c.retryUnknown, err = fields.Duration(conf, sfRetryUnknown); err != nil {
 		return c, err
 	}
 	if c.username, err = conf.FieldString(sfBasicAuth, sfUsername); err != nil {

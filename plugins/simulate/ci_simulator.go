@@ -64,7 +64,7 @@ The same seed and settings give the same bytes. What is true can be asked for: `
 				Description("Where the history ends, as RFC 3339, not later than now. Empty is the moment of the start. The history begins at midnight UTC, `days` days before.").
 				Default("").
 				Example("2026-11-23T00:00:00Z"),
-			service.NewDurationField(sfLiveInterval).
+			fields.NewDuration(sfLiveInterval).
 				Description("The time between two uploads once the history has been sent. `0s` ends the input there.").
 				Default("1500ms"),
 			service.NewIntField(sfBatchUploads).

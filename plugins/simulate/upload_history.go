@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
@@ -69,7 +68,7 @@ A line that cannot be used is logged as an error with its number and field, coun
 			service.NewStringField(hfLogID).
 				Description("Names the log in positions and in the names of executions. Two runs over the same lines agree when it is the same.").
 				Default("history").Advanced(),
-			service.NewDurationField(hfSettle).
+			fields.NewDuration(hfSettle).
 				Description("How far the time moves on after the last line.").
 				Default("30m").Advanced(),
 			service.NewStringField(hfBatchBytes).

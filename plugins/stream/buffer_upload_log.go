@@ -122,7 +122,7 @@ buffer:
 
 func uploadLogSpoolFields() []*service.ConfigField {
 	return []*service.ConfigField{
-		service.NewDurationField(ulFieldSpillAfter).
+		fields.NewDuration(ulFieldSpillAfter).
 			Description("For how long an acknowledgement waits for the output's. 0s does not wait for the output: on disk is enough. Set it, to some seconds, when the output is a log of its own.").
 			Default("0s"),
 		service.NewStringField(ulFieldDrainRate).
@@ -143,7 +143,7 @@ func uploadLogLimitFields() []*service.ConfigField {
 			Description("With less than this free on the disk nothing is accepted.").Default("1GB"),
 		service.NewFloatField(ulFieldMinFreePercent).
 			Description("With less than this share of the disk free nothing is accepted.").Default(5.0),
-		service.NewDurationField(ulFieldRetain).
+		fields.NewDuration(ulFieldRetain).
 			Description("For how long uploads that are done are kept, so that they can be replayed. They go earlier when the log needs their room. 0s keeps only what is still needed, unless `retain_bytes` is set.").Default("0s"),
 		service.NewStringField(ulFieldRetainBytes).
 			Description("How many bytes of uploads that are done are kept for replay. With `retain` set too, whichever is reached first counts.").Default("0"),
@@ -153,7 +153,7 @@ func uploadLogLimitFields() []*service.ConfigField {
 			Description("How many bytes of recent uploads stay in memory for a pipeline that keeps up. Older ones are read from disk.").Default("64MB").Advanced(),
 		service.NewIntField(ulFieldRecentUploads).
 			Description("How many recent upload ids are remembered to recognise duplicates before they are written. Those that slip through are recognised behind the log.").Default(100000).Advanced(),
-		service.NewDurationField(ulFieldTickInterval).
+		fields.NewDuration(ulFieldTickInterval).
 			Description("How often the log looks for due timers, moves its cursors to disk and removes what is done.").Default("1s").Advanced(),
 		service.NewBoolField(ulFieldDrain).
 			Description("When the input has ended, deliver everything in the log before ending. Otherwise the log stops at once and goes on at the next start.").Default(false).Advanced(),

@@ -80,7 +80,7 @@ func kafkaProducerFields() []*service.ConfigField {
 		service.NewStringField(kfMaxMessage).
 			Description("The greatest batch of records before compression, and with it the greatest record. It must not be above `max.message.bytes` of the topics. A record above it goes to the dead letters.").
 			Default("1MiB"),
-		service.NewDurationField(kfLinger).
+		fields.NewDuration(kfLinger).
 			Description("How long a record may wait for others to share its batch.").Default("5ms").Advanced(),
 	}
 }

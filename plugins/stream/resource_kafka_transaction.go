@@ -57,7 +57,7 @@ Another node takes over a dead one's partitions within the longer of the session
 				Description("A folder of this process alone, which keeps the instance's name.").Default("./data/kafka"),
 			service.NewStringField(kfInstanceID).
 				Description("The instance's name, when something else names instances (a StatefulSet). Then nothing is kept in `path`, and nothing but Kafka itself keeps two processes of the same name apart.").Default(""),
-			service.NewDurationField(ktTimeout).
+			fields.NewDuration(ktTimeout).
 				Description("After how long brokers abort the transaction of a process that is gone. Batches of a cycle must come back in less.").Default("10s"),
 			service.NewBoolField(ktInMemory).
 				Description("Keep nothing on disk; meant for tests of pipelines.").Default(false).Advanced(),

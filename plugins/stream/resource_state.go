@@ -61,7 +61,7 @@ Metrics: `+"`testengine_state_snapshots_total{result}`"+`, `+"`testengine_state_
 			service.NewBoolField(sfInMemory).
 				Description("Write no files. The state then begins anew at every start, so the log has to be kept whole from its beginning (`retain`); meant for tests and back-tests.").
 				Default(false),
-			service.NewDurationField(sfSnapshotInterval).
+			fields.NewDuration(sfSnapshotInterval).
 				Description("How often the state is made durable. After a power cut at most this much of the log is done again, and the log keeps at least this much.").
 				Default("30s").Advanced(),
 			service.NewStringField(sfSegmentBytes).

@@ -45,10 +45,10 @@ func stateStoreField() *service.ConfigField {
 			service.NewStringField(sfID).Description("The access key. Without it the environment, the profile or the role of the machine decide.").Default(""),
 			service.NewStringField(sfSecret).Description("The secret of the access key.").Default("").Secret(),
 		).Description("A bucket that speaks S3."),
-		service.NewDurationField(sfUploadInterval).
+		fields.NewDuration(sfUploadInterval).
 			Description("How often the newest snapshot is uploaded. A node that takes over redoes at most about this much and `snapshot_interval` of the log.").
 			Default("30s").Advanced(),
-		service.NewDurationField(sfOrphanAge).
+		fields.NewDuration(sfOrphanAge).
 			Description("How old an uploaded file must be before it is removed when no manifest names it. Longer than the longest upload.").
 			Default("1h").Advanced(),
 	).Description("Where snapshots are uploaded for other nodes: `path` or `s3`. Without either they stay on this node.")

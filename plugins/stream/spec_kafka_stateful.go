@@ -119,7 +119,7 @@ func kafkaStatefulReadFields() []*service.ConfigField {
 		service.NewObjectField(ksRanges,
 			service.NewIntField(ksRangeRows).Description("Cut a range at so many rows (header `rows` of a record, else 1); 0 does not cut ranges. Stores like 50,000 to 200,000.").Default(0),
 			service.NewStringField(ksRangeBytes).Description("Cut a range at so many bytes.").Default("16MB"),
-			service.NewDurationField(ksRangePeriod).Description("Cut a range when its first record has waited so long.").Default("1s"),
+			fields.NewDuration(ksRangePeriod).Description("Cut a range when its first record has waited so long.").Default("1s"),
 			service.NewStringField(ksRangeStore).Description("The label of the `duckdb_database` behind. At start the input checks that the store has everything before the committed offset.").Default(""),
 		).Description("How a store is fed."),
 	}
@@ -127,9 +127,9 @@ func kafkaStatefulReadFields() []*service.ConfigField {
 
 func kafkaStatefulLimitFields() []*service.ConfigField {
 	return []*service.ConfigField{
-		service.NewDurationField(ksCycle).
+		fields.NewDuration(ksCycle).
 			Description("How long a transaction gathers records, counted from its first.").Default("150ms"),
-		service.NewDurationField(ksAbortAfter).
+		fields.NewDuration(ksAbortAfter).
 			Description("A cycle whose batches have not come back after this is aborted, as soon as they have. Less than the transaction's timeout.").Default("5s"),
 		service.NewIntField(ksBatchRecords).
 			Description("The most records in one batch.").Default(512),
@@ -141,15 +141,15 @@ func kafkaStatefulLimitFields() []*service.ConfigField {
 			Description("The most bytes, as compressed in the topic, that one answer of a broker has.").Default("4MB").Advanced(),
 		service.NewStringField(ksFetchPartition).
 			Description("The most bytes of one partition in an answer. A larger batch comes all the same.").Default("1MB").Advanced(),
-		service.NewDurationField(ksSessionTimeout).
+		fields.NewDuration(ksSessionTimeout).
 			Description("After how long without a heartbeat another process gets the partitions.").Default("6s").Advanced(),
-		service.NewDurationField(ksRebalanceTimeout).
+		fields.NewDuration(ksRebalanceTimeout).
 			Description("How long members may take to join a rebalance.").Default("30s").Advanced(),
-		service.NewDurationField(ksCommitInterval).
+		fields.NewDuration(ksCommitInterval).
 			Description("How often offsets are committed without a transaction.").Default("1s").Advanced(),
-		service.NewDurationField(ksDrain).
+		fields.NewDuration(ksDrain).
 			Description("How long the input waits for batches on their way when partitions go or the process stops. Brokers that do not answer hold it as long again, and for the `transaction_timeout` of a transaction. Less than `rebalance_timeout`.").Default("5s").Advanced(),
-		service.NewDurationField(ksTickInterval).
+		fields.NewDuration(ksTickInterval).
 			Description("How often a partition that waits at its end may get a tick.").Default("1s").Advanced(),
 	}
 }

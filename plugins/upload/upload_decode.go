@@ -11,6 +11,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
@@ -86,7 +87,7 @@ func decoderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*dec
 	if d.suite, err = conf.FieldInterpolatedString(decodeFieldSuite); err != nil {
 		return nil, err
 	}
-	if d.window, err = conf.FieldDuration(decodeFieldWindow); err != nil {
+	if d.window, err = fields.Duration(conf, decodeFieldWindow); err != nil {
 		return nil, err
 	}
 	label, err := stateful.LabelFromParsed(conf)

@@ -3,6 +3,7 @@ package upload
 import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
@@ -25,7 +26,7 @@ func decodeSpec() *service.ConfigSpec {
 		Field(service.NewStringField(decodeFieldMaxDecodedBytes).Default("128MB").
 			Description("How large an upload may be once it is unpacked. A larger one is refused in its report.")).
 		Fields(decodeLimits(defaults)...).
-		Field(service.NewDurationField(decodeFieldWindow).Default("24h").Advanced().
+		Field(fields.NewDuration(decodeFieldWindow).Default("24h").Advanced().
 			Description("For how long, in the time of the log, the same body of a suite counts as a duplicate.")).
 		Field(service.NewStringEnumField(decodeFieldReports, reportsAlways, reportsProblems).Default(reportsAlways).
 			Description("When a message that comes from no upload log is followed by an `upload_report`: `always`, or only with `problems` (a bad record, or no execution at all). Messages of an upload log always are.")).

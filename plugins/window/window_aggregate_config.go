@@ -7,6 +7,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/window/events"
 	"github.com/connect-testengine/connect-testengine/plugins/window/panes"
 )
@@ -159,7 +160,10 @@ func (r *fieldReader) fractions(name string) []float64 {
 }
 
 func (r *fieldReader) milliseconds(name string) int64 {
-	d := read(r, name, r.conf.FieldDuration)
+	d, err := fields.Duration(r.conf, name)
+	if r.err == nil {
+		r.err = err
+	}
 	if d%time.Millisecond != 0 && r.err == nil {
 		r.err = badField(name, errors.New("times are in whole milliseconds"))
 	}

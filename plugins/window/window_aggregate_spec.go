@@ -3,6 +3,7 @@ package window
 import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 )
 
@@ -108,20 +109,20 @@ func windowFields() []*service.ConfigField {
 		service.NewObjectField(fieldWindow,
 			service.NewStringEnumField(fieldType, "tumbling", "sliding", "session").Default("tumbling").
 				Description("`tumbling` windows follow each other, `sliding` ones overlap, a `session` lasts while events keep coming."),
-			service.NewDurationField(fieldSize).Default("1m").
+			fields.NewDuration(fieldSize).Default("1m").
 				Description("The length of tumbling and sliding windows. They are aligned to 1970-01-01 UTC."),
-			service.NewDurationField(fieldSlide).Default("10s").
+			fields.NewDuration(fieldSlide).Default("10s").
 				Description("The distance between the starts of two sliding windows; the size is a multiple of it."),
-			service.NewDurationField(fieldGap).Default("30m").
+			fields.NewDuration(fieldGap).Default("30m").
 				Description("A session has ended when its key has had no event for so long; an event exactly the gap later begins another."),
 		).Description("How time is cut."),
-		service.NewDurationField(fieldDelay).Default("10s").
+		fields.NewDuration(fieldDelay).Default("10s").
 			Description("How far the watermark stays behind the greatest event time of its partition: how much out of order events may be without a correction."),
-		service.NewDurationField(fieldLateness).Default("5m").
+		fields.NewDuration(fieldLateness).Default("5m").
 			Description("How long after its end, by the watermark, a window still takes events and says so in corrected panes. Later events leave as messages of kind `late`."),
-		service.NewDurationField(fieldEarly).Default("0s").
+		fields.NewDuration(fieldEarly).Default("0s").
 			Description("Say what open windows hold at every full interval of event time, if something was added. `0s` says nothing early."),
-		service.NewDurationField(fieldMaxAhead).Default("1h").
+		fields.NewDuration(fieldMaxAhead).Default("1h").
 			Description("An event whose time is later than its message's own time (metadata `log_time` or `received_at`) by more than this is rejected: one broken clock would close every window. `0s` takes all."),
 		service.NewStringEnumField(fieldEmit, emitWindows, emitBoth).Default(emitWindows).
 			Description("Whether the messages with the events go on too. With `windows` a record of a log that leads to no pane leaves as an empty object of kind `applied`, so that its position comes through."),

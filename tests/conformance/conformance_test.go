@@ -19,14 +19,14 @@ import (
 
 // ours is every component of the bundle by kind; a new one is a row here.
 var ours = map[string][]string{
-	"input":      {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history", "webhook_http", "webhook_reassemble"},
+	"input":      {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history", "webhook_http", "webhook_reassemble", "kafka_stateful"},
 	"buffer":     {"upload_log"},
 	"processor":  {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode", "window_aggregate", "webhook_chunk", "webhook_reassemble"},
 	"rate_limit": {"adaptive"},
-	"output":     {"duckdb", "ndjson_file"},
+	"output":     {"duckdb", "ndjson_file", "kafka_blocks"},
 }
 
-var resources = []string{"http_listener", "testengine_state", "duckdb_database", "testengine_schemas"}
+var resources = []string{"http_listener", "testengine_state", "duckdb_database", "testengine_schemas", "kafka_transaction"}
 
 func view(t *testing.T, kind, name string) *service.ConfigView {
 	t.Helper()

@@ -18,9 +18,9 @@ const (
 
 // Why a request is refused. Their texts are what the client reads.
 var (
-	ErrNoToken  = errors.New(`no token was sent: set BUILDKITE_ANALYTICS_TOKEN, or send the header Authorization: Token token="..."`)
+	ErrNoToken  = errors.New(`no token was sent: set BUILDKITE_ANALYTICS_TOKEN, or send the header Authorization: Token token="..." (Token ... and Bearer ... are read too)`)
 	ErrNoSuite  = errors.New("a test suite could not be found with the supplied API token: check the token, or make one with: connect-testengine suite add ORG/SUITE")
-	ErrExpired  = errors.New("the token has expired: ask for a new one (connect-testengine suite add)")
+	ErrExpired  = errors.New("the token has expired: ask for a new one (connect-testengine suite add-token)")
 	ErrScope    = errors.New("the token may not do this: it needs another scope (scopes in suites.yaml)")
 	errEmptyKey = errors.New("naming a suite: organization and suite must not be empty")
 )

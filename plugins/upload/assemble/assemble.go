@@ -124,7 +124,9 @@ func (b *Builder) Begin(remaining int) *testengine.Execution {
 func (b *Builder) Accept() {
 	e := &b.current[len(b.current)-1]
 	if e.Details != &b.details { // The format has made the execution elsewhere.
-		b.details = *e.Detail()
+		if e.Details != nil {
+			b.details = *e.Details
+		}
 		e.Details = &b.details
 	}
 	if !b.limits.keeps(e) {

@@ -95,18 +95,19 @@ type goTest struct {
 // goPackage is a package whose tests run.
 type goPackage struct {
 	name    string
-	running map[string]*goRunning
-	recent  *goRunning   // the one of the event before, nil when it has ended
-	started []*goRunning // in the order of their starts, some of them ended
+	recent  *goRunning            // the one of the event before, nil when it has ended
+	others  map[string]*goRunning // the running ones, but for recent if it is not filed
+	started []*goRunning          // in the order of their starts, some of them ended
 	output  []decode.Place
 	failed  int
 }
 
-// goRunning is a test that has not ended: where its output stands.
+// goRunning is a test that has not ended: where its output stands. Most end before
+// another one has an event, and need not be filed among the others.
 type goRunning struct {
-	name   string
-	output []decode.Place
-	ended  bool
+	name         string
+	output       []decode.Place
+	filed, ended bool
 }
 
 // goEvent is one line.
@@ -167,7 +168,7 @@ func (g *goTest) packageOf(name string) *goPackage {
 	}
 	p := g.packages[name]
 	if p == nil {
-		p = &goPackage{name: name, running: map[string]*goRunning{}}
+		p = &goPackage{name: name, others: map[string]*goRunning{}}
 		g.packages[name] = p
 		g.order = append(g.order, p)
 	}
@@ -185,31 +186,42 @@ func (g *goTest) make() *goRunning {
 }
 
 func (p *goPackage) start(test string, running *goRunning) {
-	if before := p.running[test]; before != nil {
-		before.ended = true
+	if before := p.find(test); before != nil {
+		p.end(before)
 	}
 	*running = goRunning{name: test, output: running.output[:0]}
-	p.running[test] = running
 	p.recent = running
 	p.started = append(p.started, running)
 }
 
 // find is the running test of that name, or nil.
 func (p *goPackage) find(test string) *goRunning {
+	if p.recent != nil && p.recent.name != test && !p.recent.filed {
+		p.recent.filed = true
+		p.others[p.recent.name] = p.recent
+	}
 	if p.recent == nil || p.recent.name != test {
-		p.recent = p.running[test]
+		p.recent = p.others[test]
 	}
 	return p.recent
+}
+
+// end ends the test that was found last.
+func (p *goPackage) end(running *goRunning) {
+	if running.filed {
+		delete(p.others, running.name)
+	}
+	running.ended, p.recent = true, nil
 }
 
 func (g *goTest) testEnded(p *goPackage, e goEvent) {
 	running := p.find(e.test)
 	if running == nil {
 		running = &goRunning{name: e.test}
+	} else {
+		p.end(running)
 	}
-	running.ended, p.recent = true, nil
-	delete(p.running, e.test)
-	if len(p.running) == 0 { // all that have started have ended: their memory is used again
+	if len(p.others) == 0 { // all that have started have ended: their memory is used again
 		g.free = append(g.free, p.started...)
 		p.started = p.started[:0]
 	}
@@ -272,7 +284,7 @@ func (g *goTest) packageEnded(p *goPackage, e goEvent) {
 	}
 	delete(g.packages, p.name)
 	g.last = nil
-	p.output, p.running, p.recent = nil, nil, nil
+	p.output, p.others, p.recent = nil, nil, nil
 }
 
 // unfinished hands in tests that began and did not end: another one stopped the

@@ -25,9 +25,15 @@ const nanoseconds = 1e9
 // alias it. The error is an *assemble.SyntaxError.
 func FeedCucumber(builder *assemble.Builder, body []byte) error {
 	r := newReader(builder, body)
+	c := cucumberFile{
+		reader:    &r,
+		ofElement: decode.ObjectOf("name", "type", "line", "id", "steps", "before", "after"),
+		ofStep:    decode.ObjectOf("name", "keyword", "result"),
+		ofResult:  decode.ObjectOf("status", "duration", "error_message"),
+	}
 	start, array := r.w.Here(), r.w.Kind() == '['
 	for range r.w.Elements() {
-		r.feature()
+		c.feature()
 	}
 	_, err := looked(r.w, start, array, notCucumber, 0)
 	return err
@@ -56,26 +62,33 @@ func scenario(w *decode.Walker) int {
 	return count
 }
 
+// cucumberFile is a file that is being read.
+type cucumberFile struct {
+	*reader
+
+	ofElement, ofStep, ofResult *decode.Object
+}
+
 // feature reads the scenarios of one feature. Where its own keys stand behind
 // them, as some languages write it, they are passed over first.
-func (r *reader) feature() {
-	f := feature{reader: r, rows: map[uint64]string{}}
+func (c *cucumberFile) feature() {
+	f := feature{cucumberFile: c, rows: map[uint64]string{}}
 	var elements decode.Place
-	for key := range r.w.Members() {
+	for key := range f.w.Members() {
 		switch key {
 		case "name":
-			f.name = r.w.Text()
+			f.name = f.w.Text()
 		case "uri":
-			f.file = strings.TrimPrefix(r.w.Text(), "file:")
+			f.file = strings.TrimPrefix(f.w.Text(), "file:")
 		case "elements":
 			if f.name != "" && f.file != "" {
 				f.elements()
 			} else {
-				elements = r.w.Here()
+				elements = f.w.Here()
 			}
 		}
 	}
-	r.w.Reread(elements, f.elements)
+	f.w.Reread(elements, f.elements)
 }
 
 func (f *feature) elements() {
@@ -86,7 +99,8 @@ func (f *feature) elements() {
 
 // feature is what its scenarios share.
 type feature struct {
-	*reader
+	*cucumberFile
+
 	name, file string
 	// rows are the lines on which a name (its hash) was found first, and others those
 	// behind: the rows of an outline are tests of their own, an attempt of the same
@@ -137,7 +151,7 @@ func (f *feature) element(at decode.Place) {
 	}
 	var kind, line, id string
 	found := f.background
-	for key := range f.w.Members() {
+	for key := range f.w.Of(f.ofElement) {
 		switch key {
 		case "name":
 			e.Name = f.w.Text()
@@ -205,14 +219,14 @@ func (f *feature) rowName(name, line, id string) string {
 
 func (f *feature) step(found *steps) {
 	var name, keyword, status, text string
-	for key := range f.w.Members() {
+	for key := range f.w.Of(f.ofStep) {
 		switch key {
 		case "name":
 			name = f.w.Text()
 		case "keyword":
 			keyword = f.w.Text()
 		case "result":
-			for key := range f.w.Members() {
+			for key := range f.w.Of(f.ofResult) {
 				switch key {
 				case "status":
 					status = strings.ToLower(f.w.Text())

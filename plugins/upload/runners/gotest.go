@@ -23,7 +23,10 @@ const buildFailure = "TestMain"
 // passed over. Texts alias the body. The error is an *assemble.SyntaxError.
 func FeedGoTest(builder *assemble.Builder, body []byte) error {
 	r := newReader(builder, body)
-	g := goTest{reader: &r, packages: map[string]*goPackage{}, builds: map[string][]decode.Place{}}
+	g := goTest{
+		reader: &r, packages: map[string]*goPackage{}, builds: map[string][]decode.Place{},
+		ofEvent: decode.ObjectOf("Action", "Package", "Test", "Output", "Elapsed", "ImportPath", "FailedBuild"),
+	}
 	start, events, lines := r.w.Here(), 0, 0
 	for line := range r.w.Lines() {
 		lines++
@@ -90,6 +93,8 @@ type goTest struct {
 	// builds is what the compiler said, by import path.
 	builds map[string][]decode.Place
 	free   []*goRunning
+
+	ofEvent *decode.Object
 }
 
 // goPackage is a package whose tests run.
@@ -119,7 +124,7 @@ type goEvent struct {
 }
 
 func (g *goTest) event() (e goEvent) {
-	for key := range g.w.Members() {
+	for key := range g.w.Of(g.ofEvent) {
 		switch key {
 		case "Action":
 			e.action = g.w.Text()

@@ -25,11 +25,12 @@ var jestWords = map[string]testengine.Result{
 // *assemble.SyntaxError.
 func FeedJest(builder *assemble.Builder, body []byte) error {
 	r := newReader(builder, body)
+	ofTest := decode.ObjectOf("ancestorTitles", "title", "status", "duration", "failureMessages", "invocations", "retryReasons", "location")
 	start, found := r.w.Here(), false
 	for range r.w.Member("testResults") {
 		found = true
 		for range r.w.Elements() {
-			r.jestFile()
+			r.jestFile(ofTest)
 		}
 	}
 	_, err := looked(r.w, start, found, notJest, 0)
@@ -53,7 +54,7 @@ func LookJest(body []byte, maxDepth int) (tests int, err error) {
 
 // jestFile reads the tests of one file. Its name stands behind them, so they are
 // passed over first.
-func (r *reader) jestFile() {
+func (r *reader) jestFile(ofTest *decode.Object) {
 	var name, status, message string
 	var results decode.Place
 	for key := range r.w.Members() {
@@ -72,7 +73,7 @@ func (r *reader) jestFile() {
 	r.w.Reread(results, func() {
 		for at := range r.w.Elements() {
 			tests++
-			r.assertion(at, name)
+			r.assertion(at, name, ofTest)
 		}
 	})
 	if tests == 0 && status == "failed" && name != "" && r.w.Err() == nil {
@@ -80,14 +81,14 @@ func (r *reader) jestFile() {
 	}
 }
 
-func (r *reader) assertion(at decode.Place, file string) {
+func (r *reader) assertion(at decode.Place, file string, ofTest *decode.Object) {
 	e, ok := r.begin(at)
 	if !ok {
 		return
 	}
 	var status, line, retried string
 	invocations := 1.0
-	for key := range r.w.Members() {
+	for key := range r.w.Of(ofTest) {
 		switch key {
 		case "ancestorTitles":
 			e.Scope = r.spaced(r.texts())

@@ -18,7 +18,12 @@ const notPlaywright = "there are no suites: playwright test --reporter json writ
 // it. The error is an *assemble.SyntaxError.
 func FeedPlaywright(builder *assemble.Builder, body []byte) error {
 	r := newReader(builder, body)
-	p := playwright{reader: &r}
+	p := playwright{
+		reader:   &r,
+		ofSpec:   decode.ObjectOf("title", "file", "line", "column", "tests"),
+		ofTest:   decode.ObjectOf("projectName", "expectedStatus", "annotations", "results"),
+		ofResult: decode.ObjectOf("status", "duration", "errors"),
+	}
 	var suites decode.Place
 	start, found, configured := r.w.Here(), false, false
 	for key := range r.w.Members() {
@@ -99,6 +104,8 @@ func countTests(w *decode.Walker) (attempts int) {
 type playwright struct {
 	*reader
 	root string
+
+	ofSpec, ofTest, ofResult *decode.Object
 	// The file that was asked for last, and its path.
 	from, to string
 	runs     []pwTest // of the spec that is being read
@@ -150,7 +157,7 @@ func (p *playwright) specs(titles string) {
 func (p *playwright) spec(titles string) {
 	var title, file, line, column string
 	p.runs = p.runs[:0]
-	for key := range p.w.Members() {
+	for key := range p.w.Of(p.ofSpec) {
 		switch key {
 		case "title":
 			title = p.w.Text()
@@ -194,7 +201,7 @@ type pwTest struct {
 func (p *playwright) test(at decode.Place) {
 	t := pwTest{expected: "passed"}
 	from := len(p.held)
-	for key := range p.w.Members() {
+	for key := range p.w.Of(p.ofTest) {
 		switch key {
 		case "projectName":
 			t.project = p.w.Text()
@@ -239,7 +246,7 @@ func (p *playwright) attempt(at decode.Place) {
 	if !ok {
 		return
 	}
-	for key := range p.w.Members() {
+	for key := range p.w.Of(p.ofResult) {
 		switch key {
 		case "status":
 			x.word = p.w.Text()

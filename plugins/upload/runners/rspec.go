@@ -21,13 +21,14 @@ var rspecWords = map[string]testengine.Result{
 // *assemble.SyntaxError.
 func FeedRSpec(builder *assemble.Builder, body []byte) error {
 	r := newReader(builder, body)
+	ofExample := decode.ObjectOf("description", "full_description", "status", "file_path", "line_number", "run_time", "pending_message", "exception")
 	start, found := r.w.Here(), false
 	for key := range r.w.Members() {
 		switch key {
 		case "examples":
 			found = true
 			for at := range r.w.Elements() {
-				r.example(at)
+				r.example(at, ofExample)
 			}
 		case "messages":
 			for range r.w.Elements() {
@@ -52,13 +53,13 @@ func LookRSpec(body []byte, maxDepth int) (examples int, err error) {
 	return looked(w, start, found, notRSpec, examples)
 }
 
-func (r *reader) example(at decode.Place) {
+func (r *reader) example(at decode.Place, ofExample *decode.Object) {
 	e, ok := r.begin(at)
 	if !ok {
 		return
 	}
 	var full, status, line, pending string
-	for key := range r.w.Members() {
+	for key := range r.w.Of(ofExample) {
 		switch key {
 		case "description":
 			e.Name = r.w.Text()

@@ -26,7 +26,7 @@ func (w *Walker) Of(o *Object) iter.Seq[string] {
 		for n := 0; more; n++ {
 			r := &o.runs[min(n, objectPlaces-1)]
 			// What is remembered goes over no end of a line.
-			same := alike(w.whole, i, &r.text)
+			same := alike(w.b, i, &r.text)
 			if r.again(same) && !deep {
 				r.proved = true
 				n += int(r.others)

@@ -12,6 +12,8 @@ type scanner struct {
 	maxDepth int
 	// spaced is set when white space was passed: what is kept raw must then be compacted.
 	spaced bool
+	// lines says that the end of a line is no white space: no value goes over it.
+	lines bool
 	// high is set when a string may hold other bytes than ASCII.
 	high bool
 	// skipped remembers, by depth, the members of the objects that were passed over.
@@ -53,8 +55,10 @@ func (s *scanner) space(i int) int {
 
 func (s *scanner) someSpace(i int) int {
 	for i < len(s.b) {
-		switch s.b[i] {
-		case ' ', '\n', '\r', '\t':
+		switch c := s.b[i]; {
+		case c == '\n' && s.lines:
+			return i
+		case c == ' ' || c == '\n' || c == '\r' || c == '\t':
 			s.spaced = true
 			i++
 		default:

@@ -18,13 +18,11 @@ type Walker struct {
 	// keys remembers, by depth, the keys of the objects that were walked; the deepest
 	// share theirs with the outermost, of which there are few.
 	keys [skippedDepths][skippedKeys]place
-	// whole is the body; b is no more than the line while Lines is at work.
-	whole []byte
 }
 
 // NewWalker stands at the first value of the body.
 func NewWalker(body []byte, maxDepth int) *Walker {
-	w := &Walker{scanner: scanner{b: body, maxDepth: maxDepth}, whole: body}
+	w := &Walker{scanner: scanner{b: body, maxDepth: maxDepth}}
 	w.i = w.space(0)
 	return w
 }
@@ -51,7 +49,7 @@ func (w *Walker) Kind() byte {
 }
 
 // Remaining is how much of the body is still to be read.
-func (w *Walker) Remaining() int { return len(w.whole) - w.i }
+func (w *Walker) Remaining() int { return len(w.b) - w.i }
 
 // Fail notes an error of the document at a place, if it is the first.
 func (w *Walker) Fail(at Place, reason string) { w.fail(at.at, reason) }
@@ -74,7 +72,7 @@ func (w *Walker) Members() iter.Seq[string] {
 		for n := 0; more; n++ {
 			p := &w.keys[w.depth%skippedDepths][min(n, skippedKeys-1)]
 			// What is remembered goes over no end of a line.
-			same := alike(w.whole, i, &p.text)
+			same := alike(w.b, i, &p.text)
 			key, value := w.memberKey(p, same, i)
 			if value < 0 {
 				return
@@ -258,32 +256,37 @@ func (w *Walker) Between(from, to Place) string {
 	return view(w.b[from.at:min(to.at, from.at+200)])
 }
 
-// Lines yields the beginnings of lines that are not blank, and shows no more
-// than the line meanwhile: a document of one value a line. Places of former
-// lines stay good. Broken must be asked behind each.
+// Lines yields the beginnings of lines that are not blank, and goes over no end of
+// a line meanwhile: a document of one value a line. Places of former lines stay
+// good. Broken must be asked behind each.
 func (w *Walker) Lines() iter.Seq[Place] {
 	return func(yield func(Place) bool) {
-		for i := w.i; i < len(w.whole); {
-			end := len(w.whole)
-			if at := bytes.IndexByte(w.whole[i:], '\n'); at >= 0 {
-				end = i + at
-			}
-			w.b, w.i, w.depth = w.whole[:end], i, 0
-			if w.i = w.space(i); w.i < end && !yield(w.Here()) {
+		for {
+			w.lines = false
+			if w.i = w.space(w.i); w.i == len(w.b) {
 				return
 			}
-			i = end + 1
+			w.lines = true
+			if !yield(w.Here()) {
+				return
+			}
 		}
-		w.b, w.i, w.depth = w.whole, len(w.whole), 0
 	}
 }
 
 // Broken reports whether the line was no JSON value, and what stood there. The
 // error of a line ends with it.
 func (w *Walker) Broken(line Place) (text string, broken bool) {
-	if w.End() == nil {
-		return "", false
+	if w.err == nil {
+		if end := w.space(w.i); end == len(w.b) || w.b[end] == '\n' {
+			w.i = end
+			return "", false
+		}
 	}
-	w.err = nil
-	return view(w.b[line.at:]), true
+	end := len(w.b)
+	if length := bytes.IndexByte(w.b[line.at:], '\n'); length >= 0 {
+		end = line.at + length
+	}
+	w.i, w.depth, w.err = end, 0, nil
+	return view(w.b[line.at:end]), true
 }

@@ -61,27 +61,22 @@ func Parse(body []byte, boundary string) ([]Part, error) {
 // the line before it ends, where the line behind it begins, and whether it was
 // the closing one.
 func nextDelimiter(body []byte, from int, delimiter []byte) (at, after int, last bool) {
-	for search := from; ; {
-		found := bytes.Index(body[search:], delimiter)
-		if found < 0 {
+	for search := from; ; search = at + 1 {
+		if at = find(body, search, delimiter); at < 0 {
 			return -1, len(body), false
 		}
-		at = search + found
 		after = at + len(delimiter)
-		if at == 0 || body[at-1] == '\n' {
-			if bytes.HasPrefix(body[after:], []byte("--")) {
-				return lineEnd(body, from, at), after + 2, true
-			}
-			rest := bytes.TrimLeft(body[after:], " \t")
-			after = len(body) - len(rest)
-			if bytes.HasPrefix(rest, []byte("\r\n")) {
-				return lineEnd(body, from, at), after + 2, false
-			}
-			if bytes.HasPrefix(rest, []byte("\n")) {
-				return lineEnd(body, from, at), after + 1, false
-			}
+		if bytes.HasPrefix(body[after:], []byte("--")) {
+			return lineEnd(body, from, at), after + 2, true
 		}
-		search = at + 1
+		rest := bytes.TrimLeft(body[after:], " \t")
+		after = len(body) - len(rest)
+		if bytes.HasPrefix(rest, []byte("\r\n")) {
+			return lineEnd(body, from, at), after + 2, false
+		}
+		if bytes.HasPrefix(rest, []byte("\n")) {
+			return lineEnd(body, from, at), after + 1, false
+		}
 	}
 }
 

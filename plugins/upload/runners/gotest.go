@@ -37,7 +37,7 @@ func FeedGoTest(builder *assemble.Builder, body []byte) error {
 		}
 		if event.action != "" {
 			events++
-			g.take(event)
+			g.take(&event)
 		}
 	}
 	for _, p := range g.order {
@@ -145,7 +145,7 @@ func (g *goTest) event() (e goEvent) {
 	return e
 }
 
-func (g *goTest) take(e goEvent) {
+func (g *goTest) take(e *goEvent) {
 	if e.action == "build-output" {
 		g.builds[e.importPath] = append(g.builds[e.importPath], e.output)
 		return
@@ -219,7 +219,7 @@ func (p *goPackage) end(running *goRunning) {
 	running.ended, p.recent = true, nil
 }
 
-func (g *goTest) testEnded(p *goPackage, e goEvent) {
+func (g *goTest) testEnded(p *goPackage, e *goEvent) {
 	running := p.find(e.test)
 	if running == nil {
 		running = &goRunning{name: e.test}
@@ -281,7 +281,7 @@ func (g *goTest) text(output []decode.Place) string {
 
 // packageEnded tells of what the package's tests do not: that it did not build,
 // that it stopped outside of them.
-func (g *goTest) packageEnded(p *goPackage, e goEvent) {
+func (g *goTest) packageEnded(p *goPackage, e *goEvent) {
 	g.unfinished(p)
 	if e.action == "fail" && p.failed == 0 {
 		text := g.text(append(g.builds[e.failedBuild], p.output...))

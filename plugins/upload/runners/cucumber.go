@@ -241,7 +241,7 @@ func (f *feature) step(found *steps) {
 			}
 		}
 	}
-	if severity(status) > severity(found.worst) {
+	if status != found.worst && severity(status) > severity(found.worst) {
 		found.worst = status
 		found.reason = assemble.Reason(text)
 		if found.reason == "" && status != "passed" {

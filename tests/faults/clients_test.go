@@ -285,6 +285,21 @@ func TestEveryClientOverKillsAndAFullDisk(t *testing.T) {
 	each("0s")
 	process := harness.Start(t, options)
 	process.WaitReady(time.Minute)
+	c.requireAllIsTaken(process)
+	t.Logf("%d clients and formats, 7 kills, %d uploads, %d times 503", len(c.requests), len(c.accepted), c.full.Load())
+}
+
+// taken is how many uploads were accepted.
+func (c *crowd) taken() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.accepted)
+}
+
+// requireAllIsTaken sends what was not taken once more, ends the process when its
+// log is drained, and checks the store.
+func (c *crowd) requireAllIsTaken(process *harness.Process) {
+	c.t.Helper()
 	process.Eventually(time.Minute, "all that was refused is taken", func() bool {
 		c.mu.Lock()
 		left := c.unanswered
@@ -295,10 +310,9 @@ func TestEveryClientOverKillsAndAFullDisk(t *testing.T) {
 		}
 		return len(left) == 0
 	})
-	process.Eventually(2*time.Minute, "the log is drained", func() bool { return drained(t, process) })
-	require.Zero(t, process.Stop(time.Minute), process.Output())
-	c.requireStored(readStore(t, data))
-	t.Logf("%d clients and formats, 7 kills, %d uploads, %d times 503", len(c.requests), len(c.accepted), c.full.Load())
+	process.Eventually(2*time.Minute, "the log is drained", func() bool { return drained(c.t, process) })
+	require.Zero(c.t, process.Stop(time.Minute), process.Output())
+	c.requireStored(readStore(c.t, process.Data))
 }
 
 // waitFor returns when it holds, or the process is gone, or after a while.

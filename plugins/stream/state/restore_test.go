@@ -268,6 +268,35 @@ func TestAfterAFailedWriteThePartitionStandsUntilRestored(t *testing.T) {
 	}
 }
 
+// While a disk is full its lanes are restored again and again.
+func TestARestoreThatAFullDiskStopsLeavesNoFile(t *testing.T) {
+	d := crashdisk.New(1)
+	f := written(t, d, 5, Options{})
+	s := openTest(t, d, Options{})
+	files := func() []string {
+		names, err := d.List("state/0000")
+		require.NoError(t, err)
+		return names
+	}
+	before := files()
+	require.NotEmpty(t, before)
+	d.Hook(func(op crashdisk.Op) error {
+		if op.Verb == "write" {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	for range 3 {
+		_, err := s.Restore(t.Context(), testLog, 0, 0, 50)
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		require.Equal(t, before, files())
+	}
+	d.Hook(nil)
+	next, err := s.Restore(t.Context(), testLog, 0, 0, 50)
+	require.NoError(t, err)
+	f.requireFold(s, next)
+}
+
 func TestRollBackThrowsAwayWhatWasNotAcknowledged(t *testing.T) {
 	d := crashdisk.New(1)
 	f := newFolds(t)

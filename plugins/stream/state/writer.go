@@ -29,8 +29,8 @@ func newWriter(d disk.Disk, dir string, header segmentHeader) (*writer, error) {
 		return nil, fmt.Errorf("making a delta segment: %w", err)
 	}
 	w := &writer{file: file, header: header, buffer: head, start: int64(len(head))}
-	if err := w.flush(); err != nil {
-		return nil, errors.Join(err, file.Close())
+	if err := w.flush(); err != nil { // A full disk is tried again and again: each try would leave a file.
+		return nil, errors.Join(err, file.Close(), d.Remove(segmentName(dir, header.Number)))
 	}
 	return w, nil
 }

@@ -147,7 +147,7 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 		return nil, 0, err
 	}
 	waited := d.now().Sub(came)
-	accepted, size, err := d.work(r.Context(), &who, kind, body)
+	accepted, size, err := d.work(r.Context(), &who, kind.guessed(body), body)
 	permit.Done(err == nil)
 	if err != nil {
 		return nil, 0, err

@@ -39,6 +39,11 @@ func TestBodiesComePackedInEveryEncoding(t *testing.T) {
 			t.Helper()
 			return packedWith(t, raw, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) })
 		}},
+		{"gzip of which no header tells", "", "gzip", func(_ *testing.T, raw []byte) []byte { return packed(raw) }},
+		{"zstd of which no header tells", "", "zstd", func(t *testing.T, raw []byte) []byte {
+			t.Helper()
+			return packedWith(t, raw, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) })
+		}},
 		{"deflate", "deflate", "deflate", func(t *testing.T, raw []byte) []byte {
 			t.Helper()
 			return packedWith(t, raw, func(w io.Writer) (io.WriteCloser, error) { return zlib.NewWriter(w), nil })
@@ -75,5 +80,16 @@ func TestBodiesComePackedInEveryEncoding(t *testing.T) {
 				require.Contains(t, answer.message(t), " is broken at byte ")
 			}
 		})
+	}
+}
+
+func TestAPackedFormNeedsNoHeaderEither(t *testing.T) {
+	h := openHouse(t, "", "")
+	form := []byte("--x\r\nContent-Disposition: form-data; name=\"format\"\r\n\r\njunit" +
+		"\r\n--x\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n<testsuite><testcase name=\"a\"/></testsuite>\r\n--x--\r\n")
+	for _, body := range [][]byte{form, packed(form)} {
+		answer := h.send(t, bytes.NewReader(body), "Authorization", "Token "+writeToken, "Content-Type", "multipart/form-data; boundary=x")
+		require.Equal(t, 202, answer.status, answer.body)
+		require.Contains(t, answer.body, `"queued":1`)
 	}
 }

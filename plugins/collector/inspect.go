@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
+	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
@@ -21,6 +22,15 @@ import (
 type bodyKind struct {
 	contentType string
 	encoding    unpack.Encoding
+}
+
+// guessed is the kind with the packing that the body shows where no header names
+// one: scripts forget it. No JSON and no form begins so; protobuf may.
+func (k bodyKind) guessed(body []byte) bodyKind {
+	if k.encoding == unpack.None && !strings.HasPrefix(k.contentType, answer.Protobuf) {
+		k.encoding = unpack.Guess(body)
+	}
+	return k
 }
 
 // summary is what the door tells the client about its upload.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/cmd/connect-testengine/headroom"
 	_ "github.com/connect-testengine/connect-testengine/plugins/all"
 	"github.com/connect-testengine/connect-testengine/plugins/stream"
 )
@@ -23,10 +24,14 @@ var (
 	dateBuilt = "unknown"
 )
 
+// profiledBytes is how much memory is taken between two samples of the memory
+// profile. At the usual 512 KiB nearly every body is a sample, with its stack.
+const profiledBytes = 8 << 20
+
 func main() {
 	runtime.MemProfileRate = profiledBytes
 	ctx := context.Background()
-	keepHeadroom(ctx)
+	headroom.Keep(ctx)
 	defaults := []string{"pipelines/quickstart.yaml"}
 	if slices.Contains(os.Args[1:], "streams") {
 		defaults = nil // A pipeline is no configuration for all streams.

@@ -17,6 +17,7 @@ import (
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/cmd/connect-testengine/headroom"
 	_ "github.com/connect-testengine/connect-testengine/plugins/all"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -144,9 +145,10 @@ func (s *sink) WriteBatch(_ context.Context, batch service.MessageBatch) error {
 func (*sink) Close(context.Context) error { return nil }
 
 // through runs n uploads through the processors and reports executions a second
-// and CPU an execution.
+// and CPU an execution. The heap grows as that of the binary does, for either.
 func through(b *testing.B, ours bool, kind bodies.Kind, yaml string) {
 	b.Helper()
+	headroom.Keep(b.Context())
 	env := service.GlobalEnvironment().Clone()
 	to := &sink{ours: ours}
 	var left atomic.Int64

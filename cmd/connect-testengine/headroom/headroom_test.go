@@ -1,4 +1,4 @@
-package main
+package headroom
 
 import (
 	"runtime"
@@ -42,7 +42,7 @@ func TestHeadroomIsKeptUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
 			t.Setenv("GOMEMLIMIT", row.limit)
 			before := debug.SetGCPercent(99)
 			defer debug.SetGCPercent(before)
-			keepHeadroom(t.Context())
+			Keep(t.Context())
 			changed := func() bool {
 				runtime.GC()
 				current := debug.SetGCPercent(99)

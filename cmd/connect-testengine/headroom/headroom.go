@@ -1,4 +1,6 @@
-package main
+// Package headroom lets the heap of a process grow by what collections cost. The
+// binary does so, and the benchmarks that run its plugins in their own process.
+package headroom
 
 import (
 	"context"
@@ -13,19 +15,15 @@ import (
 // find more of it dead.
 const headroom = 160 << 20
 
-// profiledBytes is how much memory is taken between two samples of the memory
-// profile. At the usual 512 KiB nearly every body is a sample, with its stack.
-const profiledBytes = 8 << 20
-
 // lookEvery is how soon a collection is noticed: until then the heap grows by
 // the percentage of before.
 const lookEvery = 25 * time.Millisecond
 
-// keepHeadroom sets the percentage by which the heap may grow anew after every
-// collection, unless GOGC or GOMEMLIMIT say what is wanted. A fixed percentage
+// Keep sets the percentage by which the heap may grow anew after every
+// collection until ctx ends, unless GOGC or GOMEMLIMIT say what is wanted. A fixed percentage
 // lets bodies and pages of state, which no collection looks through, double the
 // heap; growth is measured by what collections cost instead.
-func keepHeadroom(ctx context.Context) {
+func Keep(ctx context.Context) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,8 +31,14 @@ type input struct {
 	megabytes           float64
 }
 
+// producer packs with zstd, as the comparison always did, or as our own outputs do
+// by default (TESTENGINE_PEERS_CODEC=snappy).
 func producer(kafka *harness.Kafka) *kgo.Client {
-	return kafka.Client(kgo.ProducerBatchMaxBytes(1<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
+	codec := kgo.ZstdCompression()
+	if os.Getenv("TESTENGINE_PEERS_CODEC") == "snappy" {
+		codec = kgo.SnappyCompression()
+	}
+	return kafka.Client(kgo.ProducerBatchMaxBytes(1<<20), kgo.ProducerBatchCompression(codec),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(128))
 }
 

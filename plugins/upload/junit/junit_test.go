@@ -57,6 +57,7 @@ func TestTestCasesBecomeExecutions(t *testing.T) {
 		{"no cases are no executions", `<testsuites/>`, ""},
 		{"a failure's message is the reason", `<testsuite><testcase name="n"><failure message="no &lt;b&gt;"/></testcase></testsuite>`, "|n failed (no <b>)"},
 		{"a failure's first line is, when there is no message", "<testsuite><testcase name=\"n\"><failure>\n  one\n two</failure></testcase></testsuite>", "|n failed (one)"},
+		{"comments are passed over, whatever dashes stand in them", `<!-----><testsuite><!-- a -- b ---><testcase name="n"/></testsuite>`, "|n passed"},
 		{"CDATA is text", `<testsuite><testcase name="n"><failure><![CDATA[a < b && c]]></failure></testcase></testsuite>`, "|n failed (a < b && c)"},
 		{"an error is a failure", `<testsuite><testcase name="n"><error message="boom"/></testcase></testsuite>`, "|n failed (boom)"},
 		{"a skipped case keeps its reason", `<testsuite><testcase name="n"><skipped message="later"/></testcase></testsuite>`, "|n skipped (later)"},

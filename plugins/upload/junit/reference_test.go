@@ -27,7 +27,7 @@ func wellFormed(body string) bool {
 
 func lenient(message string) bool {
 	for _, allowed := range []string{
-		"illegal character code", "invalid UTF-8", "invalid XML name", "expected element name", "unsupported version", "inside comments", "invalid character entity",
+		"illegal character code", "invalid UTF-8", "invalid XML name", "expected element name", "unsupported version", "not allowed in comments", "invalid character entity",
 		"expected attribute name", "expected target name", "]]> not in CDATA", "invalid characters between",
 	} {
 		if strings.Contains(message, allowed) {

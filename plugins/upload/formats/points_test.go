@@ -67,6 +67,23 @@ func TestPoint3ARetryInsideTheRunnerIsEvidence(t *testing.T) {
 	}
 }
 
+// What a runner ran again by itself is told as executions, or as one that says
+// nothing of the others.
+func TestPoint3WhatRanAgainIsAnExecutionWhereTheRunnerTellsIt(t *testing.T) {
+	_, executions := decodeRecorded(t, "curl-junit-rerun") // gotestsum --rerun-fails
+	found := named(executions, "TestFlaky")
+	require.Len(t, found, 2)
+	require.Equal(t, []testengine.Result{testengine.ResultFailed, testengine.ResultPassed}, []testengine.Result{found[0].Result, found[1].Result})
+	require.Equal(t, found[0].TestID, found[1].TestID)
+	for _, name := range []string{"js-jest", "js-mocha-bare", "js-mocha-multi"} {
+		_, executions := decodeRecorded(t, name)
+		found := named(executions, "flaky retried")
+		require.Len(t, found, 1, name)
+		require.Equal(t, testengine.ResultPassed, found[0].Result, name)
+		require.False(t, found[0].RetriedInside(), name)
+	}
+}
+
 func TestPoint4WordsForWhatWasNotRunAreNoEvidence(t *testing.T) {
 	for _, name := range []string{
 		"js-jest", "js-vitest2", "js-vitest3", "js-mocha-bare", "js-mocha-multi", "js-jasmine", "js-playwright", "rb-minitest",
@@ -81,6 +98,42 @@ func TestPoint4WordsForWhatWasNotRunAreNoEvidence(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestPoint4WordsOfEachRunner(t *testing.T) {
+	for _, test := range []struct {
+		client, name string
+		want         testengine.Result
+	}{
+		{"js-jest", "skipped one", testengine.ResultPending},
+		{"js-jest", "todo one", testengine.ResultSkipped},
+		{"js-vitest3", "skipped one", testengine.ResultSkipped},
+		{"js-vitest3", "todo one", testengine.ResultPending},
+		{"js-mocha-bare", "skipped one", testengine.ResultPending},
+		{"py-full", "test_xfail", testengine.ResultSkipped},
+		{"py-full", "test_xpass", testengine.ResultPassed},
+	} {
+		_, executions := decodeRecorded(t, test.client)
+		require.Equal(t, test.want, named(executions, test.name)[0].Result, "%s %s", test.client, test.name)
+	}
+}
+
+// An absent reason is none: it makes no evidence of a passed test, and a failed
+// one stays failed.
+func TestPoint5AnAbsentReasonSaysNothing(t *testing.T) {
+	_, vitest := decodeRecorded(t, "js-vitest3")
+	passed := named(vitest, "adds VAT once")[0]
+	require.Empty(t, passed.FailureReason)
+	require.False(t, passed.RetriedInside())
+	_, mocha := decodeRecorded(t, "js-mocha-bare")
+	failed, pending := named(mocha, "fails")[0], named(mocha, "pending one")[0]
+	require.Equal(t, testengine.ResultFailed, failed.Result)
+	require.Empty(t, failed.FailureReason)
+	require.False(t, pending.HasDuration, "a test that did not run took no time, not 0 s")
+	_, rspec := decodeRecorded(t, "rb-rspec")
+	require.NotEmpty(t, rspec[0].ExternalID())
+	_, minitest := decodeRecorded(t, "rb-minitest")
+	require.Empty(t, minitest[0].ExternalID())
 }
 
 func TestPoint5AbsentFieldsLoseNothing(t *testing.T) {
@@ -107,7 +160,10 @@ func TestPoint7PytestsIdentity(t *testing.T) {
 	require.Len(t, named(executions, `test_each[\u65e5\u672c]`), 1)
 	result, broken := decodeRecorded(t, "py-collection-error")
 	require.True(t, broken[0].SuiteError)
+	require.Empty(t, broken[0].Scope)
+	require.Equal(t, broken[0].File, broken[0].Name)
 	require.Equal(t, 1, result.Report.SuiteErrors)
+	require.Equal(t, testengine.ResultPassed, named(executions, "test_error_in_teardown")[0].Result, "as it is sent")
 }
 
 func TestPoint8AnUploadOfNothingIsNormal(t *testing.T) {
@@ -142,6 +198,12 @@ func TestPoint16ARetryFileThatTellsOfOtherTestsAgainIsNoEvidence(t *testing.T) {
 	require.Equal(t, passed.TestID, again.TestID)
 	require.Equal(t, testengine.ResultPassed, passed.Result)
 	require.False(t, again.Result.Decisive(), "pending behind passed says nothing")
+	_, whole := decodeRecorded(t, "bktec-gotest-v3-post-uploads")
+	_, once := decodeRecorded(t, "bktec-gotest-v3-post-uploads-2")
+	require.Len(t, once, len(whole), "go test runs the whole package again")
+	for i := range whole {
+		require.Equal(t, whole[i].TestID, once[i].TestID)
+	}
 }
 
 // A runner's own file and its collector name the same tests alike, so that who

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"encoding/json"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -178,9 +179,9 @@ func TestAWalkerReadsMembersWhateverStoodBefore(t *testing.T) {
 
 func TestWhatIsPassedOverNestsNoDeeperThanItMay(t *testing.T) {
 	object := `{"a":[[[[]]]]}`
-	for depth := 1; depth < 20; depth++ {
+	walked := func(depth int, members func(*Walker) iter.Seq[string]) error {
 		body := strings.Repeat("["+object+","+object+",", depth) + object + strings.Repeat("]", depth)
-		w := NewWalker([]byte(body+strings.Repeat(" ", lookBytes)), 12)
+		w := NewWalker([]byte(body+strings.Repeat(" ", lookBytes)), 40)
 		var walk func()
 		walk = func() {
 			for range w.Elements() {
@@ -188,11 +189,32 @@ func TestWhatIsPassedOverNestsNoDeeperThanItMay(t *testing.T) {
 					walk()
 					continue
 				}
-				for range w.Member("b") {
+				for range members(w) {
 				}
 			}
 		}
 		walk()
-		require.Equal(t, depth > 7, w.End() != nil, depth)
+		return w.End()
 	}
+	for depth := 1; depth < 45; depth++ {
+		o := ObjectOf("b")
+		require.Equal(t, depth > 35, walked(depth, (*Walker).Members) != nil, depth)
+		require.Equal(t, depth > 35, walked(depth, func(w *Walker) iter.Seq[string] { return w.Of(o) }) != nil, depth)
+	}
+}
+
+func TestNoValueGoesOverTheEndOfALine(t *testing.T) {
+	w := NewWalker([]byte("{\"a\":\n1}\n\n {\"a\": 2} \r\n[3,\n4\n{\"a\":\"5\n\"}\n\"x\""), 16)
+	var values, wrong []string
+	for line := range w.Lines() {
+		raw := w.Raw()
+		if text, broken := w.Broken(line); broken {
+			wrong = append(wrong, text)
+		} else {
+			values = append(values, raw)
+		}
+	}
+	require.NoError(t, w.Err())
+	require.Equal(t, []string{`{"a": 2}`, "4", `"x"`}, values)
+	require.Equal(t, []string{`{"a":`, "1}", "[3,", `{"a":"5`, `"}`}, wrong)
 }

@@ -87,6 +87,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"a slice without measure", "/slices?by=a", 400, "measure: it is missing"},
 		{"a slice by a fourth tag", "/slices?measure=failed&by=a,b,c,d", 400, "by: at most 3"},
 		{"a filter of a slice", "/slices?measure=failed&filter=x", 400, "filter, character 1"},
+		{"a misspelt parameter of a slice", "/slices?measure=failed&peroid=7days", 400, "peroid: there is no such parameter; there are by, filter, format"},
+		{"a word for a truth", "/uploads?problems=maybe", 400, "problems: write true or false"},
 		{"a format nobody writes", "/slices?measure=failed&format=xml", 400, "format: write json or csv"},
 		{"a test that is no id", "/tests/xyz", 404, "nothing at"},
 		{"a test nobody saw", "/tests/00000000000000ff", 404, "nothing at"},

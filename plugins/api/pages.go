@@ -47,6 +47,11 @@ func (s *site) pageWithStatus(c *call, status int, name string, view any) error 
 	return nil
 }
 
+// noPage is what somebody sees who typed a path below a suite by hand.
+func (*site) noPage(c *call) error {
+	return &problem{http.StatusNotFound, "there is no page at " + c.r.URL.Path}
+}
+
 func (s *site) problemPage(c *call, p *problem) {
 	titles := map[int]string{http.StatusNotFound: "Not found", http.StatusServiceUnavailable: "In a moment", http.StatusForbidden: "Not yours", http.StatusBadRequest: "That question has a mistake"}
 	title := titles[p.status]

@@ -133,6 +133,17 @@ func hostileStore() *querytest.Store {
 	}
 }
 
+func TestAPathThatNobodyHasIsAPageForABrowser(t *testing.T) {
+	b := newBench(t, demo())
+	for _, path := range []string{"/health", "/uploads/" + "x/y", "/nope/"} {
+		w := b.get(suitePath+path, "Accept", "text/html")
+		require.Equal(t, http.StatusNotFound, w.Code)
+		require.Contains(t, w.Body.String(), "there is no page at "+suitePath+path)
+		require.Contains(t, w.Body.String(), `href="/"`, "it leads on")
+	}
+	require.Equal(t, "there is no page at "+suitePath+"/health", message(t, b.get(suitePath+"/health")))
+}
+
 func TestHeadersOfPages(t *testing.T) {
 	b := newBench(t, demo())
 	h := b.get(suitePath+"/flaky", "Accept", "text/html").Header()

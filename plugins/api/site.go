@@ -71,6 +71,7 @@ var routes = []route{
 	{"GET " + suitePage + "/uploads/{id}", "page", true, (*site).uploadPage},
 	{"GET " + suitePage + "/upload-health", "page", true, (*site).uploadHealthPage},
 	{"GET " + suitePage + "/slices", "page", true, (*site).slicesPage},
+	{"GET " + suitePage + "/{rest...}", "page", true, (*site).noPage},
 	{"GET /login", "page", true, (*site).loginPage},
 	{"POST /login", "page", true, (*site).login},
 	{"POST /logout", "page", true, (*site).logout},
@@ -111,7 +112,7 @@ func (s *site) mount() error {
 
 // patterns are the route's own and, as a hand types it, with a slash at its end.
 func (r route) patterns() []string {
-	if strings.HasSuffix(r.pattern, "/{$}") {
+	if strings.HasSuffix(r.pattern, "/{$}") || strings.HasSuffix(r.pattern, "...}") {
 		return []string{r.pattern}
 	}
 	return []string{r.pattern, r.pattern + "/{$}"}

@@ -135,6 +135,24 @@ func TestTheFirstUploadAppears(t *testing.T) {
 	b.quiet()
 }
 
+// What people send as a name, a branch or a commit may be thousands of letters without a gap.
+func TestLongTextsStayInTheirPlace(t *testing.T) {
+	l := serve(t, "127.0.0.1:0", demo(t), "")
+	b := openTab(t)
+	for _, list := range []string{"flaky", "tests", "runs", "uploads", "upload-health"} {
+		for _, width := range []int64{320, 768, 1010, 1280} {
+			b.look(width, 900, "light")
+			b.see(l.BaseURL() + "/local/suites/quickstart/" + list)
+			tallest := eval[int](b, `(() => { const texts = [...document.querySelectorAll(".list .name, .list .clip, .list td code, .list td.last .reason, h1")];
+				for (const e of texts) e.textContent = "x".repeat(4000);
+				return Math.round(Math.max(...texts.map((e) => e.getBoundingClientRect().height))); })()`)
+			require.Less(t, tallest, 250, "%s at %d: a text takes the page", list, width)
+			wider := eval[int](b, `document.documentElement.scrollWidth - innerWidth`)
+			require.LessOrEqual(t, wider, 0, "%s is wider than a window of %d", list, width)
+		}
+	}
+}
+
 func TestKeysAndTimeZone(t *testing.T) {
 	l := serve(t, "127.0.0.1:0", demo(t), "")
 	b := openTab(t)

@@ -103,6 +103,8 @@ type Execution struct {
 	// SuiteError marks what is no test: an import error, a build failure. It is
 	// stored and shown, and is no evidence about a test.
 	SuiteError bool `json:"suite_error,omitempty"`
+	// fileBits is what Mark worked out, 0 before.
+	fileBits uint16
 	// Duration is in seconds, never NaN or infinite.
 	Duration float64 `json:"duration"`
 	// StartedAt is a real clock in unix milliseconds, 0 when the format has none (JSON, JUnit).
@@ -111,6 +113,8 @@ type Execution struct {
 	// Details is nil when there are none. Their methods read them either way.
 	*Details
 	Tags []Tag `json:"tags,omitempty"`
+	// placeHash is a mark as fileBits is.
+	placeHash uint64
 }
 
 // Details are what few executions have; apart, they make the many smaller.

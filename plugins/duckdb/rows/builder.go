@@ -6,10 +6,6 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// touched is how many files are brought near at once: the writer comes long after
-// decoding.
-const touched = 64
-
 // Builder collects the rows of one transaction. Begin it, add messages in the
 // order they came, take the rows; after the commit, Commit it. Without Commit
 // nothing of it remains but names, which are pending.
@@ -87,9 +83,6 @@ func (b *Builder) Block(o Origin, block *testengine.Block) {
 	tags := b.names.blockTags(suite, up.Tags)
 	place := b.Facts.grow(len(block.Executions), time, suite.number, up.Number)
 	for i := range block.Executions {
-		if i%touched == 0 {
-			testengine.Touch(block.Executions[i:min(i+touched, len(block.Executions))])
-		}
 		e := &block.Executions[i]
 		test := b.names.test(e, block.Owner(i), suite.number, time)
 		result := e.Result

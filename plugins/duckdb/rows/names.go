@@ -136,7 +136,7 @@ func (n *Names) change(s *suiteState) {
 }
 
 func (n *Names) test(e *testengine.Execution, owner string, suite uint32, time int64) uint32 {
-	place := testengine.Hash(testengine.Hash(testengine.Hash(1, e.Location), e.File), owner)
+	place := testengine.Hash(e.PlaceHash(), owner)
 	number := n.tests.find(e.TestID)
 	if number == 0 {
 		number = uint32(len(n.tests.ids))

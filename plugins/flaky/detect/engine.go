@@ -34,7 +34,6 @@ type Engine struct {
 	writer     wire.Writer
 	events     []Event
 	keys       [warmed]uint64
-	files      [warmed]uint16
 
 	// Of the block being read.
 	suite *suite
@@ -225,7 +224,7 @@ func (e *Engine) Block(b *testengine.Block) {
 		}
 		decisive++
 		if x.Result == testengine.ResultPassed && x.FailureReason == "" {
-			e.passed(e.keys[i%warmed], e.files[i%warmed], x)
+			e.passed(e.keys[i%warmed], x.FileBits(), x)
 			continue
 		}
 		if e.failed(i, x) {
@@ -240,18 +239,10 @@ func (e *Engine) Block(b *testengine.Block) {
 // memory overlap then.
 const warmed = 40
 
-// warm works out the keys and the files of the next executions and brings their
-// entries near.
+// warm works out the keys of the next executions and brings their entries near.
 func (e *Engine) warm(list []testengine.Execution) {
-	file, bits := "", uint16(0)
-	testengine.Touch(list)
 	for i := range list {
 		e.keys[i] = testengine.HashUint(e.variants.of(&list[i]), list[i].TestID)
-		if list[i].File != file { // Decoding lets neighbours share the text: then this looks at no byte of it.
-			file = list[i].File
-			bits = fileBits(file)
-		}
-		e.files[i] = bits
 	}
 	e.state.Warm(e.keys[:len(list)])
 }
@@ -275,18 +266,6 @@ func commitSHA(u *testengine.Upload) string {
 		return ""
 	}
 	return u.CommitSHA
-}
-
-// fileBits are 16 bits of the file, 0 without one. Of absolute paths only the
-// last part counts: they differ from host to host.
-func fileBits(file string) uint16 {
-	if file == "" {
-		return 0
-	}
-	if file[0] == '/' || file[0] == '\\' || len(file) > 2 && file[1] == ':' {
-		file = file[strings.LastIndexAny(file, `/\`)+1:]
-	}
-	return uint16(testengine.Hash(2, file)) | 1
 }
 
 // passed is the hot path: a test that passed and, nearly always, never failed.
@@ -318,7 +297,7 @@ func (e *Engine) passed(key uint64, file uint16, x *testengine.Execution) {
 func (e *Engine) passedSlowly(key uint64, x *testengine.Execution) {
 	value := e.state.Value(key)
 	if len(value) > 0 && value[0] == kindShared {
-		key = sharedKey(key, fileBits(x.File))
+		key = sharedKey(key, x.FileBits())
 		if packed, ok := e.state.Cell(key); ok {
 			e.markPassed(unpackCell(packed).dense)
 			return
@@ -331,7 +310,7 @@ func (e *Engine) passedSlowly(key uint64, x *testengine.Execution) {
 	}
 	var rec record
 	rec.read(value)
-	if file := fileBits(x.File); file != rec.file && file != 0 && !rec.shared {
+	if file := x.FileBits(); file != rec.file && file != 0 && !rec.shared {
 		if rec.file != 0 && e.ranOnCommit(&rec) {
 			e.shareRecord(key, &rec)
 			e.passedSlowly(key, x)
@@ -347,7 +326,7 @@ func (e *Engine) passedSlowly(key uint64, x *testengine.Execution) {
 func (e *Engine) addCell(key uint64, x *testengine.Execution) {
 	e.suite.nextDense++
 	e.suite.dirty = true
-	c := cell{dense: e.suite.nextDense, file: fileBits(x.File)}
+	c := cell{dense: e.suite.nextDense, file: x.FileBits()}
 	if e.run.follows {
 		c.passes = 1
 	}

@@ -12,7 +12,7 @@ import (
 func (e *Engine) failed(at int, x *testengine.Execution) bool {
 	inside := x.Result == testengine.ResultPassed
 	if inside && !x.RetriedInside() {
-		e.passed(testengine.HashUint(e.variants.of(x), x.TestID), fileBits(x.File), x)
+		e.passed(testengine.HashUint(e.variants.of(x), x.TestID), x.FileBits(), x)
 		return false
 	}
 	key, rec := e.recordFor(x)
@@ -116,7 +116,7 @@ func (e *Engine) passedAfterFailure(key uint64, rec *record) {
 // recordFor reads or makes the record of a test that fails.
 func (e *Engine) recordFor(x *testengine.Execution) (key uint64, rec *record) {
 	key = testengine.HashUint(e.variants.of(x), x.TestID)
-	file := fileBits(x.File)
+	file := x.FileBits()
 	if packed, ok := e.state.Cell(key); ok {
 		c := unpackCell(packed)
 		if file == 0 || c.file == 0 || file == c.file || !e.passedBefore(c.dense) {

@@ -76,6 +76,7 @@ func (r *reader) execution(e *testengine.Execution, scopes, files []string) {
 	e.Result = r.result()
 	e.Duration = r.double()
 	e.HasDuration = r.bool()
+	e.Mark()
 	if len(r.data)-r.at >= rareFields && binary.LittleEndian.Uint64(r.data[r.at:]) == 0 {
 		r.at += rareFields
 		return

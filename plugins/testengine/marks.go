@@ -1,0 +1,41 @@
+package testengine
+
+import "strings"
+
+// Mark works out what stores and detection ask of an execution's texts, while
+// these are in the processor's caches: whoever comes later waits for memory at
+// each of them. Whoever makes or reads an execution calls it last; without it the
+// same is worked out at each question.
+func (e *Execution) Mark() { e.placeHash, e.fileBits = marksOf(e) }
+
+// PlaceHash is a hash of location and file.
+func (e *Execution) PlaceHash() uint64 {
+	if e.placeHash != 0 {
+		return e.placeHash
+	}
+	place, _ := marksOf(e)
+	return place
+}
+
+// FileBits are 16 bits of the file, 0 without one. Of absolute paths only the
+// last part counts: they differ from host to host.
+func (e *Execution) FileBits() uint16 {
+	if e.fileBits != 0 {
+		return e.fileBits
+	}
+	_, bits := marksOf(e)
+	return bits
+}
+
+func marksOf(e *Execution) (place uint64, bits uint16) {
+	file := e.File
+	hash := Hash(2, file) // The two hashes do not wait for each other.
+	place = HashUint(Hash(1, e.Location), hash)
+	if file == "" {
+		return place, 0
+	}
+	if file[0] == '/' || file[0] == '\\' || len(file) > 2 && file[1] == ':' {
+		hash = Hash(2, file[strings.LastIndexAny(file, `/\`)+1:])
+	}
+	return place, uint16(hash) | 1
+}

@@ -389,7 +389,7 @@ func TestMetadataCannotBeForgedInHeadersAndForms(t *testing.T) {
 		return nil
 	}))
 	require.Equal(t, map[string]bool{
-		testengine.MetaKind: true, testengine.MetaOrg: true, testengine.MetaSuite: true, testengine.MetaDefaultBranch: true,
+		testengine.MetaKind: true, testengine.MetaBodyGiven: true, testengine.MetaOrg: true, testengine.MetaSuite: true, testengine.MetaDefaultBranch: true,
 		testengine.MetaUploadID: true, testengine.MetaReceivedAt: true, testengine.MetaContentType: true,
 	}, found)
 }

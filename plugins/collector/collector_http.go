@@ -118,7 +118,7 @@ func inputFields() []*service.ConfigField {
 			Description("What Retry-After says on a 503.").
 			Default("5s").Advanced(),
 		service.NewBoolField(cfReuseBodies).
-			Description("Use the memory of a body again once its upload has been acknowledged: it spares a third of the work on large bodies. Only safe when what stands directly behind the input keeps no reference to a message after its acknowledgement, as `upload_log` does.").
+			Description("Use the memory of a body again once its upload has been acknowledged: it spares a third of the work on large bodies. Only safe when what stands directly behind the input keeps no reference to a message after its acknowledgement, as `upload_log` does. A log that keeps what is new in memory has to copy such a body, so in front of a pipeline that keeps up leave it off.").
 			Default(false).Advanced(),
 		service.NewObjectField(cfConcurrency,
 			service.NewIntField(cfLeast).Description("The least uploads worked on at a time.").Default(8),

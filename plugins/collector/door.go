@@ -247,6 +247,9 @@ func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body 
 	if kind.encoding != unpack.None {
 		m.MetaSetMut(testengine.MetaContentEncoding, string(kind.encoding))
 	}
+	if d.buffers == nil {
+		m.MetaSetMut(testengine.MetaBodyGiven, true)
+	}
 	return m
 }
 

@@ -160,6 +160,7 @@ func TestMetadataAreTheDoors(t *testing.T) {
 	delete(found, testengine.MetaReceivedAt)
 	require.Equal(t, map[string]any{
 		testengine.MetaKind:            "upload",
+		testengine.MetaBodyGiven:       true,
 		testengine.MetaOrg:             "acme",
 		testengine.MetaSuite:           "api",
 		testengine.MetaDefaultBranch:   "trunk",
@@ -191,4 +192,13 @@ func TestAnUploadWithoutRunKeyIsARunOfItsOwn(t *testing.T) {
 	answer := h.upload(t, raw)
 	require.Equal(t, 202, answer.status)
 	require.Contains(t, answer.body, testengine.RunID(testengine.SuiteSeed("acme", "api"), message.UploadID("acme", "api", raw)))
+}
+
+func TestABodyWhoseMemoryIsUsedAgainIsNotGiven(t *testing.T) {
+	for setting, given := range map[string]bool{"": true, "reuse_bodies: true\n": false} {
+		h := openHouse(t, "", setting)
+		require.Equal(t, 202, h.upload(t, body(oneExecution)).status)
+		_, marked := h.messages()[0].MetaGetMut(testengine.MetaBodyGiven)
+		require.Equal(t, given, marked, setting)
+	}
 }

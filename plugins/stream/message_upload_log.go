@@ -17,6 +17,9 @@ func entriesFromMessage(m *service.Message, log *uploadlog.Log, now int64, spool
 		return nil, err
 	}
 	e := uploadlog.Entry{Kind: message.Kind(m), ReceivedAt: now, Body: body}
+	if given, ok := m.MetaGetMut(testengine.MetaBodyGiven); ok {
+		e.Given, _ = given.(bool)
+	}
 	// Time that has not come yet would hold T there for good.
 	if received, ok := message.Int(m, testengine.MetaReceivedAt); ok && received < now {
 		e.ReceivedAt = received
@@ -46,8 +49,9 @@ func pairsFromMessage(m *service.Message, receivedAt int64) []uploadlog.Pair {
 		switch key {
 		case testengine.MetaKind, testengine.MetaReceivedAt, testengine.MetaLogID,
 			testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
-			testengine.MetaCycle, testengine.MetaSilent, testengine.MetaBatchBegin, testengine.MetaBatchEnd:
-			return nil // A log gives these itself.
+			testengine.MetaCycle, testengine.MetaSilent, testengine.MetaBatchBegin, testengine.MetaBatchEnd,
+			testengine.MetaBodyGiven:
+			return nil // A log gives these itself, or they hold no longer.
 		}
 		pair := uploadlog.Pair{Name: key}
 		switch v := value.(type) {

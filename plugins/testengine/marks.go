@@ -1,6 +1,9 @@
 package testengine
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Mark works out what stores and detection ask of an execution's texts, while
 // these are in the processor's caches: whoever comes later waits for memory at
@@ -38,4 +41,16 @@ func marksOf(e *Execution) (place uint64, bits uint16) {
 		hash = Hash(2, file[strings.LastIndexAny(file, `/\`)+1:])
 	}
 	return place, uint16(hash) | 1
+}
+
+// UnmarshalJSON reads a block and marks its executions, as those were that it was written from.
+func (b *Block) UnmarshalJSON(data []byte) error {
+	type plain Block
+	if err := json.Unmarshal(data, (*plain)(b)); err != nil {
+		return err
+	}
+	for i := range b.Executions {
+		b.Executions[i].Mark()
+	}
+	return nil
 }

@@ -43,6 +43,9 @@ const (
 	MetaReceivedAt      = "received_at" // unix milliseconds
 	MetaContentType     = "content_type"
 	MetaContentEncoding = "content_encoding"
+	// MetaBodyGiven is true when whoever made the message never writes to its body
+	// again: the log keeps it then instead of a copy, and does not store the word.
+	MetaBodyGiven = "body_given"
 
 	MetaLogID     = "log_id"
 	MetaPartition = "partition" // the lane, or the partition of a topic

@@ -97,6 +97,7 @@ func (r random) block() *testengine.Block {
 				e.Details = &details
 			}
 		}
+		e.Mark()
 		b.Executions = append(b.Executions, e)
 	}
 	if r.truth() {
@@ -216,6 +217,7 @@ func typical(executions int) *testengine.Block {
 			e.Result, e.FailureReason = testengine.ResultFailed, "expected: 200\n     got: 503\n\n(compared using ==)"
 			e.Detail().FailureExpanded = `[{"backtrace":["./spec/models/orders/checkout_spec.rb:42:in 'block'"],"expanded":["expected: 200"]}]`
 		}
+		e.Mark()
 		b.Executions = append(b.Executions, e)
 	}
 	return b

@@ -19,7 +19,7 @@ type answer struct {
 // Append takes entries and returns at once. done is called when all of them are
 // durable, or with the reason why not; entries of a failed request may still
 // have been written, so whoever repeats it counts on the duplicate key.
-// Meta belongs to the log from now on, a body until done is called.
+// Meta belongs to the log from now on, and so does a given body; another one until done is called.
 func (l *Log) Append(entries []Entry, done func(error)) error {
 	for i := range entries {
 		if size := entries[i].bound(); size > l.options.SegmentBytes-segmentHead {

@@ -17,8 +17,10 @@ type Entry struct {
 	// Owner is whose entry it is: one owner's entries keep their order, and several
 	// owners take turns. All entries of an Append are of one. It is not stored.
 	Owner string
-	// Body stays as it is until the entry is answered; the log keeps no reference to it.
-	Body []byte
+	// Body stays as it is until the entry is answered; the log keeps no reference to
+	// it, unless it is Given: then it stays as it is for ever.
+	Body  []byte
+	Given bool
 	// Number is set by the log before the entry is answered.
 	Number int64
 }

@@ -1,7 +1,10 @@
 package uploadlog
 
-// keepInMemory copies the group's bodies for readers that keep up, as far as
-// the budget goes, while the group is being synced. The channel closes when it is done.
+import "bytes"
+
+// keepInMemory keeps the group's bodies for readers that keep up, as far as the
+// budget goes: those that were given as they are, copies of the others, which are
+// made while the group is being synced. The channel closes when it is done.
 func (l *Log) keepInMemory(g *group) <-chan struct{} {
 	copied := make(chan struct{})
 	kept := l.claimMemory(g)
@@ -13,10 +16,19 @@ func (l *Log) keepInMemory(g *group) <-chan struct{} {
 		defer close(copied)
 		for i := range kept {
 			p := &g.placed[i]
-			p.record.Body = append(make([]byte, 0, len(p.entry.Body)), p.entry.Body...)
+			p.record.Body = p.entry.kept()
 		}
 	}()
 	return copied
+}
+
+// kept is the entry's body for as long as somebody may read it. A given body with
+// much room behind it is copied: it would hold memory that nobody counts.
+func (e *Entry) kept() []byte {
+	if e.Given && cap(e.Body)-len(e.Body) <= len(e.Body)/8 {
+		return e.Body
+	}
+	return bytes.Clone(e.Body)
 }
 
 // claimMemory decides how many of the group's entries, from its first on, are kept.

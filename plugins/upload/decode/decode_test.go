@@ -94,6 +94,7 @@ func TestFieldsAreReadWhereverTheyStand(t *testing.T) {
 		},
 	}
 	want.TestID = testengine.TestID(testengine.SuiteSeed("o", "s"), "s", "pn")
+	want.Mark()
 	fields := []string{
 		`"id":"x"`, `"scope":"s"`, `"name":"n"`, `"location":"./f:1"`, `"file_name":"./f"`, `"result":"failed"`, `"failure_reason":"r"`,
 		`"failure_expanded":[{"expanded":["x"]}]`, `"history":{"section":"top","duration":0.5}`, `"tags":{"os":"linux"}`,

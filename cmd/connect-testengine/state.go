@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
-	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 // stateCommand looks into the state of stateful processors, moves it and checks it.
@@ -30,18 +28,7 @@ func stateCommand() *ucli.Command {
 				Name: "export", ArgsUsage: "DIR FILE", Action: exportState,
 				Usage: "Write the newest snapshots as lines of JSON (FILE - is the standard output); a running process may hold the folder",
 			},
-			{
-				Name: "import", ArgsUsage: "FILE DIR", Action: importState,
-				Usage: "Make a new folder of an exported state",
-				Description: "The log has to have as many partitions as the state: entries are hashes that do not say which suite they belong to.\n" +
-					"More partitions are a new generation of the topics (topics create --partitions N, with other names), in which detection\n" +
-					"begins to remember anew; stores and the names of executions are not touched. So begin with enough of them.",
-				Flags: []ucli.Flag{
-					&ucli.StringFlag{Name: "log", Usage: "The id of the log it goes on with; the state then stands before its first record. Default: the log it came from."},
-					&ucli.IntFlag{Name: "partitions", Usage: "How many partitions that log has."},
-					&ucli.StringFlag{Name: "pipeline", Usage: "The pipeline whose state it becomes. Default: the one it came from."},
-				},
-			},
+			importCommand(),
 			{
 				Name: "verify", ArgsUsage: "DIR REPLAYED", Action: verifyState,
 				Usage: "Compare the newest snapshots with a state that a replay of the log has made (pipelines/replay_state.yaml), entry by entry",
@@ -111,29 +98,6 @@ func exportState(c *ucli.Context) error {
 		return fmt.Errorf("exporting the state: %w", err)
 	}
 	return errors.Join(state.Export(c.Context, disk.OS(), c.Args().Get(0), file), file.Sync(), file.Close())
-}
-
-func importState(c *ucli.Context) error {
-	if err := arguments(c, 2); err != nil {
-		return err
-	}
-	if c.IsSet("log") != c.IsSet("partitions") {
-		return errors.New("importing a state: --log and --partitions go together")
-	}
-	var from io.Reader = os.Stdin
-	if name := c.Args().Get(0); name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return fmt.Errorf("importing a state: %w", err)
-		}
-		defer file.Close() //nolint:errcheck // only read
-		from = bufio.NewReaderSize(file, 1<<20)
-	}
-	target := state.Target{
-		Log:      testengine.LogIdentity{ID: c.String("log"), Partitions: c.Int("partitions")},
-		Pipeline: c.String("pipeline"),
-	}
-	return state.Import(disk.OS(), c.Args().Get(1), from, target)
 }
 
 var errDiffer = errors.New("the states differ")

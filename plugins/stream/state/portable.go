@@ -91,12 +91,14 @@ type Target struct {
 	Log testengine.LogIdentity
 	// Pipeline is whose state it becomes; "" keeps the name.
 	Pipeline string
+	// Division shares the state out when the log has more partitions.
+	Division Division
 }
 
 // Import makes a new state folder of an exported state. With another log the
-// state stands before that log's first record: what it knows is the past. The
-// number of partitions has to be the same: a table's keys are hashes that do not
-// say which suite they belong to, so nobody could share them out anew.
+// state stands before that log's first record: what it knows is the past. If that
+// log has more partitions, each goes on with what its predecessor knew of the
+// suites that it has now.
 func Import(d disk.Disk, dir string, from io.Reader, target Target) error {
 	if names, err := d.List(dir); err != nil || len(names) > 0 {
 		return errors.Join(err, fmt.Errorf("importing a state: %s is not empty", dir))
@@ -117,9 +119,12 @@ type importer struct {
 	dir       string
 	target    Target
 	who       owner
+	count     int  // partitions of the state that is read
 	elsewhere bool // another log
-	image     *image
-	table     *Table
+	// images are what the partition that is read becomes: one for each of its
+	// successors. tables are the one that is read, in each of them.
+	images []*image
+	tables []*Table
 }
 
 func (in *importer) read(from io.Reader) error {
@@ -153,27 +158,56 @@ func (in *importer) line(number int, line portableLine) error {
 		if err := in.finish(); err != nil {
 			return err
 		}
-		in.who.Partition = line.Partition.Number
-		in.image = newImage()
-		if !in.elsewhere {
-			in.image.position = line.Partition.Next
-		}
-	case in.image == nil:
+		in.begin(line.Partition)
+	case len(in.images) == 0:
 		return errors.New("a line before the first partition")
 	case line.Table != nil:
-		in.table = in.image.table(line.Table.ID, line.Table.Name)
-		in.table.logic, in.table.time = line.Table.Logic, line.Table.Time
-		if !in.elsewhere {
-			in.table.last = line.Table.Last
-		}
-	case in.table == nil:
+		in.open(line.Table)
+	case len(in.tables) == 0:
 		return errors.New("a line before the first table")
+	default:
+		for _, t := range in.tables {
+			if err := t.takeLine(line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// begin makes the images of a partition's successors, itself if the log has no more.
+func (in *importer) begin(p *portablePartition) {
+	in.who.Partition = p.Number
+	for range in.who.Partitions / in.count {
+		i := newImage()
+		if !in.elsewhere {
+			i.position = p.Next
+		}
+		in.images = append(in.images, i)
+	}
+}
+
+func (in *importer) open(info *tableInfo) {
+	in.tables = in.tables[:0]
+	for _, i := range in.images {
+		t := i.table(info.ID, info.Name)
+		t.logic, t.time = info.Logic, info.Time
+		if !in.elsewhere {
+			t.last = info.Last
+		}
+		in.tables = append(in.tables, t)
+	}
+}
+
+// takeLine takes an entry or a timer.
+func (t *Table) takeLine(line portableLine) error {
+	switch {
 	case line.Timer != nil:
-		in.table.timers.set(*line.Timer, line.Due)
+		t.timers.set(*line.Timer, line.Due)
 	case line.Key != nil && line.Cell != nil:
-		in.table.putCell(*line.Key, *line.Cell)
+		t.putCell(*line.Key, *line.Cell)
 	case line.Key != nil:
-		in.table.putValue(*line.Key, line.Value)
+		t.putValue(*line.Key, line.Value)
 	default:
 		return errors.New("the line says nothing known")
 	}
@@ -184,7 +218,10 @@ func (in *importer) header(line portableLine) error {
 	if line.Format != portableFormat {
 		return fmt.Errorf("format %d: this program reads %d", line.Format, portableFormat)
 	}
-	in.who = owner{Pipeline: line.Pipeline, LogID: line.LogID, Partitions: line.Count}
+	if line.Count < 1 {
+		return fmt.Errorf("the state says that it has %d partitions", line.Count)
+	}
+	in.who, in.count = owner{Pipeline: line.Pipeline, LogID: line.LogID, Partitions: line.Count}, line.Count
 	if in.target.Pipeline != "" {
 		in.who.Pipeline = in.target.Pipeline
 	}
@@ -192,22 +229,32 @@ func (in *importer) header(line portableLine) error {
 	if log.ID == "" {
 		return nil
 	}
-	if log.Partitions != line.Count {
-		return fmt.Errorf("the state has %d partitions and the log %d: entries do not say which suite they belong to, so a new generation of the topics begins with an empty state", line.Count, log.Partitions)
-	}
 	in.elsewhere = log.ID != line.LogID
-	in.who.LogID = log.ID
+	if log.Partitions != line.Count {
+		if err := in.checkGrowth(line.Count, log.Partitions); err != nil {
+			return err
+		}
+	}
+	in.who.LogID, in.who.Partitions = log.ID, log.Partitions
 	return nil
 }
 
-// finish writes the partition that was read.
+// finish writes the partition that was read, or its successors.
 func (in *importer) finish() error {
-	if in.image == nil {
-		return nil
+	images, who := in.images, in.who
+	in.images, in.tables = nil, nil
+	for _, i := range images {
+		if in.count != who.Partitions {
+			if err := in.target.Division.divide(i, who); err != nil {
+				return err
+			}
+		}
+		if err := writeSnapshot(in.disk, in.dir, who, i, snapshotMarks{}); err != nil {
+			return err
+		}
+		who.Partition += in.count
 	}
-	i := in.image
-	in.image, in.table = nil, nil
-	return writeSnapshot(in.disk, in.dir, in.who, i, snapshotMarks{})
+	return nil
 }
 
 type snapshotMarks struct{ epoch, origin int64 }

@@ -44,7 +44,9 @@ func TestAnImportedStateIsTheExportedOne(t *testing.T) {
 	}{
 		{"the same log goes on where it was", Target{}, "", 50},
 		{"another log begins with what is known", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 1}}, "", 0},
-		{"more partitions are refused", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}}, "a new generation of the topics begins with an empty state", 0},
+		{"the same log has no more partitions", Target{Log: testengine.LogIdentity{ID: testLog.ID, Partitions: 4}}, "a log keeps its number of partitions", 0},
+		{"a log whose suites nobody can place", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}}, "nobody says how the suites", 0},
+		{"a table that nobody can divide", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}, Division: Division{PartitionOf: bySuite}}, "cannot be divided", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			to := crashdisk.New(2)
@@ -72,7 +74,8 @@ func TestAnImportedStateIsTheExportedOne(t *testing.T) {
 		})
 	}
 	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader(`{"format": 7}`), Target{}), "format 7")
-	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader("{\"format\": 1}\nnonsense"), Target{}), "line 2")
+	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader("{\"format\": 1, \"partitions\": 1}\nnonsense"), Target{}), "line 2")
+	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader(`{"format": 1}`), Target{}), "it has 0 partitions")
 }
 
 func TestAStateIsComparedWithAReplay(t *testing.T) {

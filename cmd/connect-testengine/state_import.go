@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/connect-testengine/connect-testengine/plugins/chunk/hold"
+	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+)
+
+func importCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "import", ArgsUsage: "FILE DIR", Action: importState,
+		Usage: "Make a new folder of an exported state, for its log or for another one, which may have more partitions",
+		Description: `A topic keeps its number of partitions: more of them are a new topic. Nothing is lost or doubled, and detection
+forgets nothing, when detect_flaky goes from uploads (6 partitions) to uploads_12 like this:
+
+1. Stop the doors (ingest_uploads); their spools hold what comes, or they answer 503 and collectors try again.
+2. Wait until detect_flaky has read everything (testengine_kafka_lag_records is 0 everywhere). Stop all of its processes but
+   one, wait until that one has all partitions, and stop it: its folder has the whole state.
+3. Make the new topics, of which the broker stamps the records (connect-testengine topics create --file): uploads_12, and
+   with it the topics of results, since partition 7 of uploads goes to partition 7 of those. They may be the old ones with
+   more partitions (kafka-topics --alter --partitions 12) or have new names. The group begins at 0 in uploads_12.
+4. connect-testengine state export OLD state.jsonl
+   connect-testengine state import --log ID --partitions 12 state.jsonl NEW
+   where ID is the new topic's id as the broker's tools print it (kafka-topics --describe).
+5. Start one process of detect_flaky with topics: [ uploads_12 ] on the folder NEW, then the others, which get their
+   partitions' state from the store that it uploads to, and the doors with uploads_12 as their topic.
+
+The new number has to be a multiple of the old one: a partition's suites then come from one partition. Each new partition gets
+what its predecessor knew of the suites whose keys (org/suite) it has now, and the time of its log, so runs that are open
+close when they would have. What names no suite and acts by itself for none is in all of them: the keys of known uploads, and
+24 bytes for each test that never failed; so together they take up to twice the memory, and none takes more than before.
+Windows (window_aggregate) are over any key of any suite and cannot be divided: the command refuses, and names the table.`,
+		Flags: []ucli.Flag{
+			&ucli.StringFlag{Name: "log", Usage: "The id of the log it goes on with; the state then stands before its first record. Default: the log it came from."},
+			&ucli.IntFlag{Name: "partitions", Usage: "How many partitions that log has: as many as the state, or of a topic of Kafka a multiple."},
+			&ucli.StringFlag{Name: "pipeline", Usage: "The pipeline whose state it becomes. Default: the one it came from."},
+		},
+	}
+}
+
+func importState(c *ucli.Context) error {
+	if err := arguments(c, 2); err != nil {
+		return err
+	}
+	if c.IsSet("log") != c.IsSet("partitions") {
+		return errors.New("importing a state: --log and --partitions go together")
+	}
+	var from io.Reader = os.Stdin
+	if name := c.Args().Get(0); name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("importing a state: %w", err)
+		}
+		defer file.Close() //nolint:errcheck // only read
+		from = bufio.NewReaderSize(file, 1<<20)
+	}
+	target := state.Target{
+		Log:      testengine.LogIdentity{ID: c.String("log"), Partitions: c.Int("partitions")},
+		Pipeline: c.String("pipeline"),
+		Division: division(),
+	}
+	return state.Import(disk.OS(), c.Args().Get(1), from, target)
+}
+
+// division is how the tables of our processors are shared out over the partitions of a topic.
+func division() state.Division {
+	return state.Division{
+		PartitionOf: func(org, suite string, partitions int) int {
+			return kafkalog.KeyPartition(&kgo.Record{Key: []byte(org + "/" + suite)}, partitions)
+		},
+		Tables: map[string]state.Divider{
+			// A key that nobody sends again is asked for by nobody, and forgotten in its time.
+			"uploads": func(*state.Table, func(org, suite string) bool) error { return nil },
+			"flaky_detect": func(t *state.Table, mine func(org, suite string) bool) error {
+				detect.Divide(t, mine)
+				return nil
+			},
+			"webhook_reassemble": func(t *state.Table, mine func(org, suite string) bool) error {
+				hold.Divide(t, mine)
+				return nil
+			},
+		},
+	}
+}

@@ -21,6 +21,8 @@ import (
 // comes a second time, through another door.
 type feed struct {
 	load       uploads.Load
+	topic      string
+	runs       atomic.Int64 // the one that is being written; the first one is that of before
 	perSecond  float64
 	executions atomic.Int64 // without those of the second deliveries
 	stop       context.CancelFunc
@@ -30,7 +32,14 @@ type feed struct {
 // startFeed begins; Stop ends it. A broker that is away holds it back.
 func startFeed(t *testing.T, kafka *harness.Kafka, perSecond float64) *feed {
 	t.Helper()
-	f := &feed{load: uploads.Load{Suites: 16, Tests: 2000, PerUpload: 500}, perSecond: perSecond, done: make(chan struct{})}
+	return startFeedInto(t, kafka, "uploads", 0, perSecond)
+}
+
+// startFeedInto writes into a topic what comes from a run on.
+func startFeedInto(t *testing.T, kafka *harness.Kafka, topic string, run int64, perSecond float64) *feed {
+	t.Helper()
+	f := &feed{topic: topic, load: uploads.Load{Suites: 16, Tests: 2000, PerUpload: 500}, perSecond: perSecond, done: make(chan struct{})}
+	f.runs.Store(run)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.stop = cancel
 	client := kafka.Client(kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(64), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
@@ -65,7 +74,8 @@ func (f *feed) run(ctx context.Context, t *testing.T, client *kgo.Client) {
 		return
 	}
 	begin, numbers := time.Now(), uploads.Spread(f.load.Suites, partitions)
-	for run := 0; ; run++ {
+	for ; ; f.runs.Add(1) {
+		run := int(f.runs.Load())
 		for upload := range f.load.Uploads() {
 			for suite, number := range numbers {
 				for float64(f.executions.Load()) > f.perSecond*time.Since(begin).Seconds() {
@@ -86,6 +96,7 @@ func (f *feed) run(ctx context.Context, t *testing.T, client *kgo.Client) {
 						t.Error(err)
 						return
 					}
+					record.Topic = f.topic
 					// What was begun is written to the end, so that the count is right.
 					client.Produce(context.WithoutCancel(ctx), record, func(_ *kgo.Record, err error) {
 						if err != nil {

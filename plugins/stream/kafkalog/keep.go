@@ -153,7 +153,7 @@ func (s *Source) compareTopics(details kadm.TopicDetails) error {
 		case [16]byte(is.ID) != was.id:
 			return refuse("topic %s was made anew while it was read: offsets and state of group %s no longer mean anything", name, s.options.Group)
 		case len(is.Partitions) != was.partitions:
-			return refuse("topic %s has %d partitions and had %d: suites would change their partition; more partitions are a new generation of the topic, see `state import`",
+			return refuse("topic %s has %d partitions and had %d: suites would change their partition; more partitions are a new topic, `connect-testengine state import --help` says how",
 				name, len(is.Partitions), was.partitions)
 		}
 	}

@@ -103,21 +103,19 @@ func Import(d disk.Disk, dir string, from io.Reader, target Target) error {
 	if names, err := d.List(dir); err != nil || len(names) > 0 {
 		return errors.Join(err, fmt.Errorf("importing a state: %s is not empty", dir))
 	}
-	if err := d.MkdirAll(dir); err != nil {
-		return fmt.Errorf("importing a state: %w", err)
-	}
-	lock, err := d.Lock(dir)
-	if err != nil {
-		return fmt.Errorf("importing a state: %w", err)
-	}
 	in := importer{disk: d, dir: dir, target: target}
-	return errors.Join(in.read(from), lock.Close())
+	err := in.read(from)
+	if in.lock != nil {
+		err = errors.Join(err, in.lock.Close())
+	}
+	return err
 }
 
 type importer struct {
 	disk      disk.Disk
 	dir       string
 	target    Target
+	lock      io.Closer
 	who       owner
 	count     int  // partitions of the state that is read
 	elsewhere bool // another log
@@ -153,7 +151,10 @@ func (in *importer) read(from io.Reader) error {
 func (in *importer) line(number int, line portableLine) error {
 	switch {
 	case number == 1:
-		return in.header(line)
+		if err := in.header(line); err != nil {
+			return err
+		}
+		return in.prepare()
 	case line.Partition != nil:
 		if err := in.finish(); err != nil {
 			return err
@@ -212,6 +213,15 @@ func (t *Table) takeLine(line portableLine) error {
 		return errors.New("the line says nothing known")
 	}
 	return nil
+}
+
+// prepare makes the folder, once it is known that the state may go there.
+func (in *importer) prepare() (err error) {
+	if err = in.disk.MkdirAll(in.dir); err != nil {
+		return err
+	}
+	in.lock, err = in.disk.Lock(in.dir)
+	return err
 }
 
 func (in *importer) header(line portableLine) error {

@@ -161,7 +161,7 @@ func (u *uploadLog) claim() (lane int, from int64, err error) {
 		lane := u.turn
 		u.turn = (u.turn + 1) % len(u.lanes)
 		at := &u.lanes[lane]
-		if at.phase == phaseReady && len(at.flights) < maxFlights && !u.log.AtEnd(lane, at.next) {
+		if at.phase == phaseReady && len(at.flights) < maxFlights && u.log.Holds(lane, at.next, u.worthAFlight(len(at.flights))) {
 			at.phase, at.reading = phaseInFlight, true
 			return lane, at.next, nil
 		}

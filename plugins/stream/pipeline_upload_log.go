@@ -19,6 +19,15 @@ type flight struct {
 // takes them in order: one in the processors while the others are being written.
 const maxFlights = 3
 
+// worthAFlight is what a lane must hold for its next batch while so many wait for
+// the store. What waits there is written together, and cheaper the more it is, so
+// the first goes at once, and later ones when they are larger: all three bring the
+// store half a batch or more.
+func (u *uploadLog) worthAFlight(waiting int) uploadlog.Limit {
+	share := func(all int64) int64 { return all * int64(waiting) / (2 * maxFlights) }
+	return uploadlog.Limit{Entries: int(share(int64(u.config.batch.Entries))), Bytes: share(u.config.batch.Bytes)}
+}
+
 // pipeline lets the next batch of a lane into the processors while the store
 // still writes the last one, when the store keeps their order and the state can
 // tell what has only passed the processors from what is stored.

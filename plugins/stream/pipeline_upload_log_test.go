@@ -120,3 +120,36 @@ func TestTheLogKeepsWhatIsOnItsWay(t *testing.T) {
 	require.EqualValues(t, 6, u.lanes[0].next)
 	require.Zero(t, u.lanes[0].done)
 }
+
+func TestABatchBehindOthersIsWorthItsTransaction(t *testing.T) {
+	u, received, _, _ := pipelined(t, 0)
+	u.config.batch.Entries = 12
+	number := 0
+	more := func(entries int) {
+		for range entries {
+			require.NoError(t, write(t, u, upload("a", number)))
+			number++
+		}
+	}
+	more(1)
+	_, _, ack0 := read(t, u)
+	received(0, 0)
+	more(1)
+	requireNothing(t, u) // One more upload does not pay while one waits for the store.
+	more(1)
+	offsets, _, ack1 := read(t, u)
+	require.Equal(t, []int64{1, 2}, offsets)
+	received(0, 1)
+	more(3)
+	requireNothing(t, u)
+	ack0(nil)
+	offsets, _, ack3 := read(t, u)
+	require.Equal(t, []int64{3, 4, 5}, offsets, "with less waiting for the store less is enough")
+	received(0, 3)
+	more(1)
+	ack1(nil)
+	requireNothing(t, u)
+	ack3(nil)
+	offsets, _, _ = read(t, u)
+	require.Equal(t, []int64{6}, offsets, "nothing waits for more when nothing is on its way")
+}

@@ -34,8 +34,32 @@ func TestOnlyAGivenBodyIsKeptAsItIs(t *testing.T) {
 			records, err := l.Read(0, 0, Limit{Entries: 1, Bytes: 1 << 20})
 			require.NoError(t, err)
 			require.Equal(t, string(e.Body), string(records[0].Body))
-			require.Equal(t, test.kept, unsafe.SliceData(e.Body) == unsafe.SliceData(records[0].Body))
+			same := unsafe.SliceData(e.Body) == unsafe.SliceData(records[0].Body)
+			require.Equal(t, test.kept, same)
 			require.NoError(t, l.Close())
 		})
 	}
+}
+
+func TestALaneHoldsEnoughByEntriesOrByBytes(t *testing.T) {
+	l := mustOpen(t, crashdisk.New(1), small())
+	require.NoError(t, appendNow(l, uploadEntry("a", 0, 1, 50), uploadEntry("b", 1, 1, 50), uploadEntry("c", 0, 1, 5000)))
+	for _, test := range []struct {
+		name  string
+		lane  int
+		from  int64
+		least Limit
+		holds bool
+	}{
+		{"any entry", 0, 2, Limit{}, true},
+		{"none in another lane", 2, 0, Limit{}, false},
+		{"none behind the last", 0, 3, Limit{}, false},
+		{"entries", 0, 0, Limit{Entries: 2, Bytes: 1 << 20}, true},
+		{"too few entries", 0, 1, Limit{Entries: 2, Bytes: 1 << 20}, false},
+		{"bytes", 0, 1, Limit{Entries: 9, Bytes: 5000}, true},
+		{"too few bytes", 1, 0, Limit{Entries: 9, Bytes: 5000}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) { require.Equal(t, test.holds, l.Holds(test.lane, test.from, test.least)) })
+	}
+	require.NoError(t, l.Close())
 }

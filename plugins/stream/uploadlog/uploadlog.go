@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sort"
 	"sync"
 	"time"
 
@@ -240,6 +241,30 @@ func (l *Log) AtEnd(lane int, number int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.lanes[lane].last < number
+}
+
+// Holds says whether the lane has entries at or after number, and so many of them,
+// or so many bytes, as least says: either is enough.
+func (l *Log) Holds(lane int, number int64, least Limit) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lanes[lane].last < number {
+		return false
+	}
+	held := Limit{}
+	for i := l.segmentAt(number); i < len(l.segments); i++ {
+		s := l.segments[i]
+		if s.index == nil {
+			return true // What nobody has read yet is much.
+		}
+		refs := s.index[lane]
+		begin := sort.Search(len(refs), func(k int) bool { return refs[k].number >= number })
+		for k := begin; k < len(refs) && held.Entries < least.Entries && held.Bytes < least.Bytes; k++ {
+			held.Entries++
+			held.Bytes += int64(refs[k].length)
+		}
+	}
+	return held.Entries >= least.Entries || held.Bytes >= least.Bytes
 }
 
 // Done says that the lane's records below next are in the store: the cursor moves, never back.

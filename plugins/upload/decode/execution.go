@@ -16,7 +16,9 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 		same := alike(r.b, i, &p.text)
 		if p.again(same) && given>>p.field&1 == 0 {
 			p.proved = true
-			r.spaced = r.spaced || p.spaced
+			if p.spaced {
+				r.spaced = true
+			}
 			if p.field == fieldResult {
 				e.Result = p.result
 			}
@@ -28,17 +30,21 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 		}
 		from, value := i, i+int(p.key)
 		if p.named(same) {
-			r.spaced = r.spaced || p.spaced
+			if p.spaced {
+				r.spaced = true
+			}
 			value = r.space(value)
 		} else if value = r.executionKey(i, p); value < 0 {
 			return -1
 		}
 		given |= 1 << p.field
 		end := value + 1
-		if to := textOf(p.field, e); to == nil || r.at(value) != '"' {
+		if to := textOf(p.field, e); to == nil && p.field != fieldID || r.at(value) != '"' {
 			end = r.field(p.field, from, value, e)
 		} else if end = near(r.b, end); r.at(end) == '"' {
-			*to = view(r.b[value+1 : end])
+			if to != nil { // Else it is the id.
+				*to = view(r.b[value+1 : end])
+			}
 			end++
 		} else {
 			end = r.field(p.field, from, value, e)

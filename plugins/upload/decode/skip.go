@@ -63,7 +63,9 @@ func (s *scanner) skipObject(i, depth int) int {
 		same := alike(s.b, i, &p.text)
 		if p.again(same) {
 			p.proved = true
-			s.spaced = s.spaced || p.spaced
+			if p.spaced {
+				s.spaced = true
+			}
 			if i += int(p.member); p.last {
 				return i
 			}
@@ -72,12 +74,19 @@ func (s *scanner) skipObject(i, depth int) int {
 		}
 		from, f, value := i, p.field, i+int(p.key)
 		if p.named(same) {
-			s.spaced = s.spaced || p.spaced
+			if p.spaced {
+				s.spaced = true
+			}
 			value = s.space(value)
 		} else if f, value = s.skipKey(i, p); value < 0 {
 			return -1
 		}
-		end := s.skip(value, depth)
+		var end int
+		if s.at(value)-'0' < 10 { // As most values are that are not remembered.
+			end = s.number(value)
+		} else {
+			end = s.skip(value, depth)
+		}
 		if end < 0 {
 			return -1
 		}

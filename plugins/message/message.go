@@ -79,6 +79,12 @@ func Int(m *service.Message, key string) (number int64, ok bool) {
 		return int64(v), true
 	case float64:
 		return int64(v), true
+	case json.Number: // What a mapping takes out of JSON.
+		if parsed, err := v.Int64(); err == nil {
+			return parsed, true
+		}
+		parsed, err := v.Float64()
+		return int64(parsed), err == nil
 	case string:
 		parsed, err := strconv.ParseInt(v, 10, 64)
 		return parsed, err == nil

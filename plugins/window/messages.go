@@ -33,8 +33,10 @@ func (a *aggregator) messages(m *service.Message, ours, logged bool, t *tally, s
 		batch = append(batch, m)
 	}
 	batch = append(batch, left(m, t)...)
-	for from := 0; from < len(said); from += a.perPane {
-		batch = append(batch, a.paneMessage(m, said[from:min(from+a.perPane, len(said))]))
+	for len(said) > 0 {
+		n := a.fitting(said)
+		batch = append(batch, a.paneMessage(m, said[:n]))
+		said = said[n:]
 	}
 	switch {
 	case pass && !block:
@@ -46,6 +48,18 @@ func (a *aggregator) messages(m *service.Message, ours, logged bool, t *tally, s
 		batch = append(batch, out)
 	}
 	return batch
+}
+
+// fitting is how many of the panes make one message: at least one.
+func (a *aggregator) fitting(said []panes.Pane) (n int) {
+	bytes := int64(len("[]"))
+	for n = range said {
+		bytes += int64(len(said[n].Content) + len(","))
+		if n == a.perPane || n > 0 && bytes > a.paneBytes {
+			return n
+		}
+	}
+	return len(said)
 }
 
 // paneMessage carries one pane, or an array of them. Of the record's metadata

@@ -29,7 +29,9 @@ type aggregator struct {
 	mapping  *bloblang.Executor // nil when the events are in the message as they come
 	both     bool
 	perPane  int // panes in a message
-	maxAhead int64
+	// paneBytes is how large an array of them may be.
+	paneBytes int64
+	maxAhead  int64
 
 	memory   stateful.Memory[*lane]
 	lanes    *stateful.Lanes[*lane]

@@ -33,6 +33,7 @@ func (a *aggregator) configure(conf *service.ParsedConfig) error {
 	s.Precision = uint8(r.number(fieldPrecision))
 	a.both = r.text(fieldEmit) == emitBoth
 	a.perPane = r.number(fieldPerMessage)
+	a.paneBytes = fields.Into(&r.err, conf).Bytes(fieldBytes)
 	a.maxAhead = r.milliseconds(fieldMaxAhead)
 	w := &fieldReader{conf: conf.Namespace(fieldWindow)}
 	s.Kind = panes.Kind(w.text(fieldType))
@@ -44,6 +45,9 @@ func (a *aggregator) configure(conf *service.ParsedConfig) error {
 	}
 	if err := errors.Join(r.err, w.err); err != nil {
 		return err
+	}
+	if a.perPane < 1 || a.paneBytes < 1 {
+		return fmt.Errorf("%s and %s must be at least 1", fieldPerMessage, fieldBytes)
 	}
 	return s.Check()
 }

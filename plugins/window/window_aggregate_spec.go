@@ -32,6 +32,7 @@ const (
 	fieldPercentiles = "percentiles"
 	fieldEmit        = "emit"
 	fieldPerMessage  = "panes_per_message"
+	fieldBytes       = "max_message_bytes"
 	fieldMaxPanes    = "max_panes_per_record"
 	fieldMaxWindows  = "max_windows"
 	fieldMaxSessions = "max_sessions_per_key"
@@ -129,6 +130,8 @@ func windowFields() []*service.ConfigField {
 		service.NewIntField(fieldPerMessage).Default(1).
 			Description("How many panes a message carries. More than 1 makes a message an array of panes, which costs less when many keys end at once; it has no metadata of a single pane then.").
 			LintRule(`root = if this < 1 || this > 10000 { "panes_per_message must be between 1 and 10000" }`),
+		service.NewStringField(fieldBytes).Default("900KB").Advanced().
+			Description("How many bytes an array of panes may have; what does not fit begins another message. Keep it below the greatest message that the output takes (Kafka's `max.message.bytes`). A pane that is larger alone leaves alone."),
 	}
 }
 

@@ -254,10 +254,43 @@ func TestConfigurationsThatMakeNoSenseAreRefused(t *testing.T) {
 		"either in or not_in": `{aggregates: [{name: n, function: count}], where: [{field: x}]}`,
 		"fields of their own": `{from: blocks, mapping: "root = this", aggregates: [{name: n, function: count}]}`,
 		"1 to 50":             `{aggregates: []}`,
+		"must be at least 1":  `{panes_per_message: 0, aggregates: [{name: n, function: count}]}`,
 	} {
 		conf, err := aggregateSpec().ParseYAML(yaml, nil)
 		require.NoError(t, err, part)
 		_, err = aggregatorFromParsed(conf, service.MockResources())
 		require.ErrorContains(t, err, part)
+	}
+}
+
+func TestArraysOfPanesAreBoundByCountAndBytes(t *testing.T) {
+	for _, test := range []struct {
+		name, limits string
+		want         []int // panes in each message
+	}{
+		{"all that may be in one are", "panes_per_message: 100", []int{20}},
+		{"no more than may be in one", "panes_per_message: 8", []int{8, 8, 4}},
+		{"no more than its bytes", "panes_per_message: 100\nmax_message_bytes: 1KB", []int{4, 4, 4, 4, 4}},
+		{"one that is too large alone leaves alone", "panes_per_message: 100\nmax_message_bytes: 10B", []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := newAggregator(t, payments+test.limits)
+			for merchant := range 20 {
+				require.Empty(t, process(t, a, text(fmt.Sprintf(`{"merchant":{"id":"shop-%02d"},"at":1764000000,"amount":5}`, merchant))))
+			}
+			out, err := a.Process(t.Context(), text(`{"merchant":{"id":"shop-99"},"at":1764000600,"amount":5}`))
+			require.NoError(t, err)
+			var counts []int
+			for _, m := range out {
+				content, err := m.AsBytes()
+				require.NoError(t, err)
+				var said []map[string]any
+				require.NoError(t, json.Unmarshal(content, &said))
+				if counts = append(counts, len(said)); len(said) > 1 {
+					require.LessOrEqual(t, int64(len(content)), a.paneBytes)
+				}
+			}
+			require.Equal(t, test.want, counts)
+		})
 	}
 }

@@ -37,6 +37,7 @@ type Share struct {
 	held    int64
 	tenants map[string]*tenant
 	waiting int
+	given   int64 // how often room was given
 	swept   time.Time
 }
 
@@ -46,6 +47,7 @@ type tenant struct {
 	weight  float64
 	held    int64
 	waiters list.List // of *waiter, in the order they came
+	last    int64     // Share.given when it was given room last
 	left    time.Time // since when it neither holds nor waits
 }
 
@@ -178,6 +180,8 @@ func (s *Share) mayHold(t *tenant, n int64) bool {
 func (s *Share) give(t *tenant, n int64) {
 	t.held += n
 	s.held += n
+	s.given++
+	t.last = s.given
 }
 
 // serve gives room to those who wait, whoever holds least first. The first in
@@ -201,7 +205,7 @@ func (s *Share) serve() {
 }
 
 // next is the waiting tenant that holds least for its weight, of those who leave
-// enough to the others; by name among equals.
+// enough to the others; among equals whoever has waited longest since his last turn.
 func (s *Share) next() (next *tenant) {
 	for _, t := range s.tenants {
 		at := t.waiters.Front()
@@ -217,5 +221,5 @@ func (s *Share) next() (next *tenant) {
 
 func less(a, b *tenant) bool {
 	x, y := float64(a.held)/a.weight, float64(b.held)/b.weight
-	return x < y || x == y && a.name < b.name
+	return x < y || x == y && (a.last < b.last || a.last == b.last && a.name < b.name)
 }

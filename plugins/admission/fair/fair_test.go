@@ -62,6 +62,34 @@ func TestWhoeverHoldsLeastComesFirst(t *testing.T) {
 	})
 }
 
+func TestAmongEqualsWhoeverWasServedLongestAgoComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		share := fair.New(fair.Options{Capacity: always(2), Spare: always(1), Now: time.Now})
+		served := map[string]int{}
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for _, name := range []string{"a", "b", "c", "d"} {
+			for range 8 { // Each always has somebody who waits.
+				all.Go(func() {
+					for ctx.Err() == nil && share.Acquire(ctx, name, 1, 1) == nil {
+						mu.Lock()
+						served[name]++
+						mu.Unlock()
+						time.Sleep(time.Millisecond)
+						share.Release(name, 1)
+					}
+				})
+			}
+		}
+		all.Wait()
+		for _, name := range []string{"a", "b", "c", "d"} {
+			require.InDelta(t, 500, served[name], 10, name)
+		}
+	})
+}
+
 func TestATenantLeavesASparePartToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		share := fair.New(fair.Options{Capacity: always(4), Spare: always(1), Now: time.Now})

@@ -136,7 +136,7 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 	if err := d.withinQuota(&who, r.ContentLength); err != nil {
 		return nil, 0, err
 	}
-	body, err := d.read(r, room, who.Limits)
+	body, err := d.read(r, room, &who, who.Limits.BodyBytes)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -205,7 +205,9 @@ func (d *door) turn(ctx context.Context, who *tenant.Tenant) (done func(), err e
 	return done, nil
 }
 
-func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]byte, error) {
+// read reads a body of at most so many bytes (0 is what the door takes), in the
+// tenant's turns and as far as there is room.
+func (d *door) read(r *http.Request, room *allowance, who *tenant.Tenant, most int64) ([]byte, error) {
 	select {
 	case <-d.desk.Stopped():
 		return nil, overloaded("the server is shutting down", d.config.retryAfter)
@@ -213,7 +215,9 @@ func (d *door) read(r *http.Request, room *allowance, limits tenant.Limits) ([]b
 	}
 	wait, cancel := context.WithTimeout(r.Context(), d.config.inFlightWait)
 	defer cancel()
-	limit := tighter(d.config.bodyBytes, limits.BodyBytes)
+	limit := tighter(d.config.bodyBytes, most)
+	done := readInTurns(r, d.inspector.turnsOf(r.Context(), who))
+	defer done()
 	body, err := d.buffers.Read(r.Body, r.ContentLength, limit, func(n int64) error {
 		if err := room.take(wait, n); err != nil {
 			return overloaded(err.Error(), d.config.retryAfter)

@@ -64,7 +64,9 @@ func listenerSpec() *service.ConfigSpec {
 		Summary("One HTTP server on which inputs mount their routes.").
 		Description(`HTTP/1.1 and HTTP/2 are served, with TLS and, for proxies, without. The address is bound when the first input mounts a route, so a process that cannot have its address refuses to start with one sentence, while `+"`lint` and `test`"+` open no port.
 
-Beside the routes of inputs it serves `+"`/live`"+` (200 as long as the process serves) and `+"`/ready`"+` (200 when every input is ready, 503 with the reasons before and while it shuts down).`).
+Beside the routes of inputs it serves `+"`/live`"+` (200 as long as the process serves) and `+"`/ready`"+` (200 when every input is ready, 503 with the reasons before and while it shuts down).
+
+A connection of HTTP/1.1 without TLS that has had no request for a second waits outside of the server, where it takes a sixth of the memory, and comes back with its next request. It keeps its place among `+"`max_connections`, and `idle_timeout`"+` ends it as any other.`).
 		Fields(
 			service.NewStringField(lfAddress).
 				Description("Where to listen, as host:port. The default is reachable from this machine alone; `0.0.0.0:8420` opens it to the network.").

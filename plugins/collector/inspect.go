@@ -55,14 +55,15 @@ func (s summary) runKeyOr(uploadID string) string {
 // inspector checks the structure of bodies.
 type inspector struct {
 	maxDepth int
-	// turns are the processors: more bodies at a time would only make each other
-	// wait, and take more memory. One tenant leaves a processor to the others.
-	turns  *fair.Share
-	buffer sync.Pool
+	// processors are taken in turns, to copy a stretch of a body from the system or
+	// to inspect a body: more at a time would only make each other wait, and take
+	// more memory. One tenant leaves a processor to the others.
+	processors *fair.Share
+	buffer     sync.Pool
 }
 
 func newInspector(now func() time.Time) *inspector {
-	return &inspector{maxDepth: assemble.DefaultLimits().MaxDepth, turns: fair.New(fair.Options{
+	return &inspector{maxDepth: assemble.DefaultLimits().MaxDepth, processors: fair.New(fair.Options{
 		Capacity: func() int64 { return int64(runtime.GOMAXPROCS(0)) },
 		Spare:    func() int64 { return 1 },
 		Now:      now,
@@ -71,10 +72,21 @@ func newInspector(now func() time.Time) *inspector {
 
 // turn waits until a body of the tenant may be inspected; done gives the turn back.
 func (i *inspector) turn(ctx context.Context, who *tenant.Tenant) (done func(), err error) {
-	if err := i.turns.Acquire(ctx, who.Org, who.Organization.Weight, 1); err != nil {
-		return nil, err
+	turns := i.turnsOf(ctx, who)
+	return turns.giveBack, turns.take()
+}
+
+// turns are those of one request, which has one at a time.
+type turns struct {
+	take     func() error
+	giveBack func()
+}
+
+func (i *inspector) turnsOf(ctx context.Context, who *tenant.Tenant) *turns {
+	return &turns{
+		take:     func() error { return i.processors.Acquire(ctx, who.Org, who.Organization.Weight, 1) },
+		giveBack: func() { i.processors.Release(who.Org, 1) },
 	}
-	return func() { i.turns.Release(who.Org, 1) }, nil
 }
 
 // keptBuffer is the largest buffer that is kept for the next packed body.

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // serve binds the address and starts the server, once.
@@ -37,11 +35,13 @@ func (l *Listener) serve() error {
 		IdleTimeout:       l.config.idleTimeout,
 		MaxHeaderBytes:    l.config.maxHeaderBytes,
 		Protocols:         new(http.Protocols),
+		ConnContext:       withConnection,
+		ConnState:         connectionState,
 	}
 	l.server.Protocols.SetHTTP1(true)
 	l.server.Protocols.SetHTTP2(true)
 	l.server.Protocols.SetUnencryptedHTTP2(true)
-	limited := netutil.LimitListener(bound, l.config.maxConnections)
+	limited := listenFor(bound, l.config.maxConnections, parkAfter)
 	if certificate != nil {
 		l.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
 	}
@@ -64,6 +64,7 @@ func (l *Listener) serve() error {
 // The server's own ReadTimeout would also end answers that stream. The request
 // is copied: the server must find its own body in its own when nobody reads it.
 func (l *Listener) route(w http.ResponseWriter, r *http.Request) {
+	mayLeave(r)
 	l.config.proxies.identify(w, r)
 	if !straighten(r) {
 		nothingHere(w, r)

@@ -50,7 +50,7 @@ func (d *door) takeOwners(r *http.Request, room *allowance) ([]byte, error) {
 	if boundary == "" {
 		return nil, unsupported("the Content-Type is not multipart/form-data with a boundary: send the file with curl --form file=@TESTOWNERS")
 	}
-	body, err := d.read(r, room, tenant.Limits{BodyBytes: owners.MaxBytes + formRoom})
+	body, err := d.read(r, room, &who, owners.MaxBytes+formRoom)
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused) && refused.result == resultTooLarge:

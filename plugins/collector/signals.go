@@ -52,7 +52,7 @@ func (d *door) countSignal(r *http.Request, room *allowance, signal otlp.Signal)
 	if err != nil {
 		return 0, err
 	}
-	body, err := d.read(r, room, who.Limits)
+	body, err := d.read(r, room, &who, who.Limits.BodyBytes)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,4 +30,11 @@ func TestAMistakeInTheConfigurationNamesItsField(t *testing.T) {
 			require.ErrorContains(t, err, `reading base_url: "`+base+`" is no URL such as https://tests.example.com`)
 		})
 	}
+}
+
+func TestABrokenMemoryIsNotTakenForNone(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, memoryFile), []byte("{"), 0o600))
+	_, err := recall(dir)
+	require.ErrorContains(t, err, "correct it, or move it away: then the quickstart makes a new token")
 }

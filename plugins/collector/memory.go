@@ -34,11 +34,11 @@ func recall(dir string) (*memory, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(raw, m)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", m.file, err)
+		return nil, fmt.Errorf("reading what the front door remembers: %w", err)
+	}
+	if err := json.Unmarshal(raw, m); err != nil {
+		return nil, fmt.Errorf("reading %s: %w: correct it, or move it away: then the quickstart makes a new token", m.file, err)
 	}
 	if m.Detection == nil {
 		m.Detection = map[string]string{}

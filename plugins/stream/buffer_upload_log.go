@@ -66,7 +66,7 @@ func uploadLogSpec() *service.ConfigSpec {
 		Description(`
 An upload is acknowledged once it and all uploads before it are synced to disk; many that arrive together share one sync. From then on it has a number that never changes, and everything behind the log names it by that number.
 
-Uploads of one suite keep their order. The log has lanes: a suite always falls into the same one, each lane has one batch on its way at a time, and lanes run side by side. When a batch fails behind the log, the lane's state goes back and the same uploads are handed out again, so a failing output never skips one.
+Uploads of one suite keep their order. The log has lanes: a suite always falls into the same one, each lane's batches go through the processors one at a time while the output writes those before, and lanes run side by side. When a batch fails behind the log, the lane's state goes back and the same uploads are handed out again, so a failing output never skips one.
 
 A body that the log already has is recorded as a duplicate, without the body, and acknowledged like the original. When a limit is reached (`+"`max_bytes`, `min_free_bytes`, `min_free_percent`"+`) nothing more is accepted until there is room; what was accepted stays. After an error of the disk nothing is accepted until a restart.
 

@@ -39,6 +39,8 @@ func (g *Group) Identity() testengine.LogIdentity { return g.source.identity }
 // AwaitNobody waits until the group has no member. One that went without a word,
 // as static members do, counts until its session is over.
 func (g *Group) AwaitNobody(ctx context.Context) error {
+	// What the brokers have said tells more than that time ran out over the next question.
+	var held error
 	for {
 		found, err := kadm.NewClient(g.source.side).DescribeGroups(ctx, g.source.options.Group)
 		if err == nil {
@@ -49,10 +51,12 @@ func (g *Group) AwaitNobody(ctx context.Context) error {
 		case err == nil && members == 0, errors.Is(err, kerr.GroupIDNotFound):
 			return nil
 		case err == nil:
-			err = fmt.Errorf("it has %d members, which have to be stopped first", members)
+			held = fmt.Errorf("it has %d members, which have to be stopped first", members)
+		case held == nil:
+			held = err
 		}
 		if !pause(ctx, longestPause) {
-			return fmt.Errorf("waiting until nobody is in group %s: %w", g.source.options.Group, err)
+			return fmt.Errorf("waiting until nobody is in group %s: %w", g.source.options.Group, held)
 		}
 	}
 }

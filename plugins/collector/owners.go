@@ -16,9 +16,6 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/upload/multipart"
 )
 
-// changeOwners is the type of a change that carries a TESTOWNERS file, as a text.
-const changeOwners = "owners"
-
 // formRoom is what a form needs beside the file in it.
 const formRoom = 16 << 10
 
@@ -91,7 +88,7 @@ func (d *door) keepOwners(who *tenant.Tenant, file string) ([]byte, error) {
 		return nil, invalid("nothing of the file was understood: " + found[0].Error())
 	}
 	text, _ := json.Marshal(file) //nolint:errchkjson // a text always has JSON
-	if err := d.deliver(who.Org, d.changeMessage(who.Org, who.Suite, who.DefaultBranch, changeOwners, testengine.RawJSON(text)), nil); err != nil {
+	if err := d.deliver(who.Org, d.changeMessage(who.Org, who.Suite, who.DefaultBranch, testengine.ChangeOwners, testengine.RawJSON(text)), nil); err != nil {
 		return nil, err
 	}
 	problems := make([]string, len(found))

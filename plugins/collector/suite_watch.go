@@ -9,12 +9,8 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// changeDetection is the type of a testengine.Change that carries a suite's
-// detection section.
-const (
-	changeDetection = "detection"
-	usesEvery       = 30 * time.Second
-)
+// usesEvery is how often the last uses of tokens are written down.
+const usesEvery = 30 * time.Second
 
 // suiteWatch follows the suites file: tokens and limits count at once, a changed
 // detection section goes through the log, because detection is a function of it.
@@ -133,7 +129,7 @@ func (w *suiteWatch) sendChange(organization, suite, branch string, section test
 	if section == "" {
 		section = "{}"
 	}
-	if err := w.door.deliver(organization, w.door.changeMessage(organization, suite, branch, changeDetection, section), nil); err != nil {
+	if err := w.door.deliver(organization, w.door.changeMessage(organization, suite, branch, testengine.ChangeDetection, section), nil); err != nil {
 		return false
 	}
 	w.memory.Detection[key] = hash

@@ -15,9 +15,6 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// changeOwners is the type of a change that carries a TESTOWNERS file, as a text.
-const changeOwners = "owners"
-
 // uploadedOwners are the TESTOWNERS files that CI has sent, by suite. In a folder
 // they outlive the process: ORG/SUITE, each escaped as in a URL.
 type uploadedOwners struct {
@@ -73,7 +70,7 @@ func (u *uploadedOwners) set(org, suite string, content []byte) error {
 
 // take follows a change of the log. What cannot be read leaves all as it was.
 func (u *uploadedOwners) take(change *testengine.Change) error {
-	if change.Type != changeOwners {
+	if change.Type != testengine.ChangeOwners {
 		return nil
 	}
 	var content string

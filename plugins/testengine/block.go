@@ -199,7 +199,7 @@ type Block struct {
 type Annotations struct {
 	// Tags hold for every execution: core tags of run_env, pipeline and customer metadata.
 	Tags []Tag `json:"tags,omitempty"`
-	// Owners are the owners named in Execution order by index into OwnerNames; -1 is none.
+	// Owners[i] is the place of Executions[i]'s owner in OwnerNames, -1 for nobody.
 	OwnerNames []string `json:"owner_names,omitempty"`
 	Owners     []int32  `json:"owners,omitempty"`
 	// Signatures are those of failed executions, by place in Executions.

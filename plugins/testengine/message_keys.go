@@ -18,13 +18,15 @@ const (
 	KindRun Kind = "run"
 	// KindVerdict is a *Verdict.
 	KindVerdict Kind = "verdict"
-	// KindChange is a *Change: somebody changed what detection depends on.
+	// KindChange is a *Change: somebody changed how a suite is judged or annotated.
 	KindChange Kind = "change"
 	// KindWindow is what a window of event time says, as JSON (window_aggregate).
 	KindWindow Kind = "window"
-	// KindLate is events that came after their windows took no more.
+	// KindLate is events that came after their windows took no more (window_aggregate).
 	KindLate Kind = "late"
-	// KindRejected is events that cannot be aggregated; metadata `reason` says why.
+	// KindRejected is what cannot be processed, as it came: events that are none
+	// (window_aggregate), pieces that cannot be joined (webhook_reassemble). Metadata
+	// `reason` says why.
 	KindRejected Kind = "rejected"
 	// KindApplied stands for a record of which nothing else is left: an empty object.
 	KindApplied Kind = "applied"

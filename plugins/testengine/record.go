@@ -26,7 +26,7 @@ type Record struct {
 	// Origin is where a replayed record stood first; its executions keep that name.
 	// Nil for a record that is where it always was.
 	Origin *Position
-	// Chunk is nil for a whole body, which is all there is so far.
+	// Chunk says which piece of an upload the body is; nil for a whole one.
 	Chunk *Chunk
 	// Meta is further metadata of the message, as text.
 	Meta []Tag

@@ -70,15 +70,24 @@ type Evidence struct {
 	Note string `json:"note,omitempty"`
 }
 
-// Change is a record of the log by which somebody changes what detection
-// depends on: the detection section of suites.yaml, a TESTOWNERS file, a mute.
+// Change is a record of the log by which somebody changes how a suite is judged
+// or annotated. It goes through the log, so that a replay changes its mind at the
+// same record.
 type Change struct {
 	ID    string `json:"id"`
 	Org   string `json:"org"`
 	Suite string `json:"suite"`
-	// Type is "detection" or "owners"; later issues add mute, label, monitor.
-	Type string `json:"type"`
-	// Body is the new value: for detection the suite's section as JSON, for owners
-	// the TESTOWNERS file as a JSON string.
+	// Type says what Body is: ChangeDetection or ChangeOwners. Whoever does not
+	// know the type passes the change by.
+	Type string  `json:"type"`
 	Body RawJSON `json:"body"`
 }
+
+// The types of changes.
+const (
+	// ChangeDetection carries the suite's detection section of suites.yaml as a
+	// JSON object; {} takes an earlier one back.
+	ChangeDetection = "detection"
+	// ChangeOwners carries a TESTOWNERS file as a JSON string.
+	ChangeOwners = "owners"
+)

@@ -186,7 +186,7 @@ func (e *Engine) keepSuite(key uint64, s *suite) {
 // Change takes a suite's own settings; an error says what is wrong with them
 // and nothing changes.
 func (e *Engine) Change(change *testengine.Change) error {
-	if change.Type != "detection" {
+	if change.Type != testengine.ChangeDetection {
 		return nil
 	}
 	settings, err := e.defaults.Override([]byte(change.Body))

@@ -20,10 +20,11 @@ type Options struct {
 	// Capacity is asked whenever room is given: it may change.
 	Capacity func() int64
 	// Spare is what one tenant leaves free while there are others, so that they
-	// need not wait until he is done; nil is nothing. Now tells how long ago
-	// somebody was there: who held something within the last second still is.
+	// need not wait until it is done; nil leaves nothing free.
 	Spare func() int64
-	Now   func() time.Time
+	// Now is the clock, asked only where there is a Spare: a tenant that held
+	// something within the last second is still one of the others.
+	Now func() time.Time
 }
 
 // stay is for how long a tenant that holds nothing is one of the others.
@@ -109,7 +110,7 @@ func (s *Share) Release(name string, n int64) {
 	s.serve()
 }
 
-// Waiting is how many wait for room, Held how much is taken.
+// Waiting is how many wait for room.
 func (s *Share) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,12 +32,13 @@ const (
 
 // Options bound the limit.
 type Options struct {
+	// Least and Most bound the limit, First is where it begins; all count requests.
 	Least, Most, First int
-	// Lag is a figure from downstream that counts as too slow above MostLag; nil for
-	// none. It is asked often.
+	// Lag is how far something behind is behind: above MostLag the limit is Least,
+	// and only Results are admitted. It is asked often; nil is never behind.
 	Lag     func() time.Duration
 	MostLag time.Duration
-	// Now is the clock by which others are still there.
+	// Now is the clock by which a tenant counts as still there (fair.Options).
 	Now func() time.Time
 }
 
@@ -80,7 +81,7 @@ func (l *Limiter) Limit() int {
 
 func (l *Limiter) lags() bool { return l.options.Lag != nil && l.options.Lag() > l.options.MostLag }
 
-// InFlight is how many are worked on, Waiting how many wait.
+// InFlight is how many requests are worked on.
 func (l *Limiter) InFlight() int { return int(l.share.Held()) }
 
 // Waiting is how many requests wait to be admitted.
@@ -90,8 +91,8 @@ func (l *Limiter) Waiting() int { return l.share.Waiting() }
 var room = map[Class]float64{Annotations: 0, PlanMetadata: 0.5, Logs: 1}
 
 // Admit waits until the tenant's request may be worked on; while downstream lags
-// that is results alone. The errors are
-// ErrShed, and fair.ErrFull when the context ends before.
+// only Results may. The error is ErrShed at once for what is turned away, and
+// fair.ErrFull when the context ends before there is room.
 func (l *Limiter) Admit(ctx context.Context, tenant string, weight float64, class Class) (*Permit, error) {
 	if share, sheds := room[class]; sheds && (l.lags() || l.Waiting() > 0 && float64(l.Waiting()) >= share*float64(l.Limit())) {
 		return nil, ErrShed

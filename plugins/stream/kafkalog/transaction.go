@@ -129,7 +129,7 @@ func (t *Transaction) failure() (lanes []int, err error) {
 	return lanes, err
 }
 
-// Describe asks the brokers through the session's client, which must be open.
+// client is the session's client, nil while there is no session.
 func (t *Transaction) client() *kgo.Client {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

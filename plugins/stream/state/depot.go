@@ -49,9 +49,9 @@ type remoteFile struct {
 	Bytes  int64  `json:"bytes"`
 }
 
-// Objects are named after the local file, the time of their upload in unix
-// milliseconds and a word of the process: nobody writes a name twice, and the
-// cleaner knows their age.
+// objectName names an uploaded file: after the local file, the time of the upload
+// in unix milliseconds and a word of the process. So nobody writes a name twice,
+// and sweep knows how old a file is.
 func objectName(local string, now int64, process string) string {
 	suffix := path.Ext(local)
 	return fmt.Sprintf("%s.%d.%s%s", strings.TrimSuffix(local, suffix), now, process, suffix)

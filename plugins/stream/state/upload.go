@@ -212,9 +212,9 @@ func (r *remote) forget(kept []remoteFile) {
 	}
 }
 
-// sweep removes all but the newest manifests, and the files that none of those
-// names and that are older than an hour: a younger one may belong to a manifest
-// that is being written.
+// sweep removes all but the newest manifests (Options.Keep), and the files that
+// none of those names and that are older than Options.OrphanAge: a younger one may
+// belong to a manifest that is being written.
 func (p *partition) sweep(ctx context.Context, who owner) error {
 	o, folder := p.store.options, remoteFolder(p.number)
 	names, err := o.Depot.List(ctx, folder)

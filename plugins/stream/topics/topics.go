@@ -35,7 +35,7 @@ type Topic struct {
 	Retention time.Duration
 	// RetentionBytes bounds one partition; -1 is no bound.
 	RetentionBytes int64
-	// Compression is the broker's: producer (as sent), none, gzip, snappy, lz4, zstd.
+	// Compression is the broker's word: producer (as sent), uncompressed, gzip, snappy, lz4, zstd.
 	Compression string
 }
 

@@ -17,8 +17,8 @@ const arenaBytes = 8 << 10
 // arena holds texts that could not alias the body.
 type arena struct{ free []byte }
 
-// take returns the string written to the arena's room by write; most is the
-// greatest length it may have.
+// room returns an empty slice with room for most bytes. Whoever appends a text to
+// it gives it to keep; without that the room is used again.
 func (a *arena) room(most int) []byte {
 	if cap(a.free)-len(a.free) < most {
 		a.free = make([]byte, 0, max(arenaBytes, most))
@@ -26,6 +26,7 @@ func (a *arena) room(most int) []byte {
 	return a.free[len(a.free):]
 }
 
+// keep makes a string of a text that was appended to the slice of the last room.
 func (a *arena) keep(text []byte) string {
 	a.free = text[len(text):]
 	return view(text)

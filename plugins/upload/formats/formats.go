@@ -1,5 +1,5 @@
 // Package formats knows which decoder reads which body. A new format is a new
-// package with Feed and Check, and a row in the table here.
+// package with Feed and Look, and a row in the table here.
 package formats
 
 import (

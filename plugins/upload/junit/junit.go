@@ -1,8 +1,8 @@
 // Package junit reads JUnit XML as the many tools write it that claim to, and
-// what NUnit writes instead. It is
-// strict about what is markup, so that a truncated file is noticed with the
-// byte offset, and lenient about what is text: control characters and broken
-// UTF-8 become U+FFFD instead of losing a file of results.
+// what NUnit writes instead. It is strict about what is markup, so that a
+// truncated file is noticed with the byte offset, and lenient about what is text:
+// control characters and broken UTF-8 become U+FFFD instead of losing a file of
+// results.
 package junit
 
 import (

@@ -75,7 +75,7 @@ func (v *Value) Equals(text string) bool {
 	return v.Text == text && !v.Absent()
 }
 
-// Textual is a Text value.
+// textual is a Text value.
 func textual(text string) Value {
 	if text == "" {
 		return Value{}

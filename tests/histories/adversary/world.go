@@ -16,7 +16,7 @@ const (
 	minute = int64(60_000)
 	hour   = 60 * minute
 	day    = 24 * hour
-	begin  = int64(1_798_761_600_000) // a Monday-less origin: nothing depends on the weekday
+	begin  = int64(1_798_761_600_000) // any moment would do: nothing depends on the weekday
 	days   = 28
 	end    = begin + days*day
 )

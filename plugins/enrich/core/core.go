@@ -9,9 +9,6 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// Version is raised when the same upload gets other tags.
-const Version = 1
-
 // FileKey is the tag for an execution's path in the repository.
 const FileKey = "code.file.path"
 

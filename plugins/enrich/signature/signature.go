@@ -43,9 +43,3 @@ func Of(reason string, expanded testengine.RawJSON) testengine.Signature {
 	message := testengine.Hash(Version, string(text))
 	return testengine.Signature{Message: message, Full: testengine.HashUint(message, full)}
 }
-
-// Text returns the first line as it is compared: what differs from one failure
-// to the next is replaced by #, quoted text by "*".
-func Text(reason string) string {
-	return string(appendNormal(nil, firstLine(reason)))
-}

@@ -1,5 +1,8 @@
 // Package chunk carries payloads of any size through logs of small messages:
-// webhook_chunk cuts them, webhook_reassemble makes them whole again.
+// webhook_chunk cuts them, webhook_reassemble makes them whole again. There are
+// two of the latter: the input holds acknowledgements until a payload is whole
+// (package join), the processor holds the pieces in the state of a log whose
+// offsets move on (package hold).
 package chunk
 
 import (

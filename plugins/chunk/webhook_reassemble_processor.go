@@ -67,7 +67,7 @@ pipeline:
 `)
 }
 
-// holder is the processor.
+// holder is the processor webhook_reassemble.
 type holder struct {
 	limits  hold.Limits
 	lanes   *stateful.Lanes[*state.Table]

@@ -38,7 +38,7 @@ type pieces interface {
 	Close(ctx context.Context) error
 }
 
-// reassembler is the input.
+// reassembler is the input webhook_reassemble.
 type reassembler struct {
 	config  reassembleConfig
 	inner   pieces

@@ -14,7 +14,7 @@ import (
 
 func ownersChange(org, suite, body string) *service.Message {
 	m := service.NewMessage(nil)
-	message.Set(m, testengine.KindChange, &testengine.Change{ID: "change_1", Org: org, Suite: suite, Type: changeOwners, Body: testengine.RawJSON(body)})
+	message.Set(m, testengine.KindChange, &testengine.Change{ID: "change_1", Org: org, Suite: suite, Type: testengine.ChangeOwners, Body: testengine.RawJSON(body)})
 	return m
 }
 

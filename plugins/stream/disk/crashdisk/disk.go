@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"path"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,12 +137,7 @@ func (d *Disk) Crash() {
 	}
 	d.pending = nil
 	d.names = make(map[string]*node, len(d.durable))
-	ordered := make([]string, 0, len(d.durable))
-	for name := range d.durable {
-		ordered = append(ordered, name)
-	}
-	sort.Strings(ordered)
-	for _, name := range ordered {
+	for _, name := range slices.Sorted(maps.Keys(d.durable)) {
 		survivor := d.durable[name].afterCrash(d.random)
 		d.durable[name] = survivor
 		d.names[name] = survivor
@@ -272,7 +268,7 @@ func (d *Disk) List(dir string) ([]string, error) {
 			names = append(names, path.Base(name))
 		}
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, nil
 }
 

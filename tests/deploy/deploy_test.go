@@ -79,6 +79,36 @@ func TestTheComposeFileNamesOnlyWhatExists(t *testing.T) {
 	require.FileExists(t, filepath.Join(harness.Root(), "config", file.Services["topics"].Build["context"], file.Services["topics"].Build["dockerfile"]))
 }
 
+// ${NAME} or ${NAME:default}, as Connect reads it.
+var inPipelines = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)(?::([^}]*))?\}`)
+
+func TestTheExampleOfTheEnvironmentNamesTheVariablesOfAllPipelinesWithADefault(t *testing.T) {
+	explained := map[string]string{}
+	for line := range strings.Lines(read(t, "config/env.example")) {
+		if name, value, is := strings.Cut(strings.TrimSpace(line), "="); is && !strings.HasPrefix(line, "#") {
+			explained[name] = value
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(harness.Root(), "pipelines", "*.yaml"))
+	require.NoError(t, err)
+	used := map[string]map[string]bool{} // by variable, its defaults
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, match := range inPipelines.FindAllStringSubmatch(string(raw), -1) {
+			require.Contains(t, explained, match[1], "%s uses it", filepath.Base(file))
+			if used[match[1]] == nil {
+				used[match[1]] = map[string]bool{}
+			}
+			used[match[1]][match[2]] = true
+		}
+	}
+	for name, value := range explained {
+		require.NotEmpty(t, used[name], "no pipeline uses %s", name)
+		require.True(t, used[name][value], "%s is %q in no pipeline", name, value)
+	}
+}
+
 func TestTheDockerfileCopiesWhatExistsAndBuildsWithOurGo(t *testing.T) {
 	text := read(t, "config/Dockerfile")
 	stages := map[string]bool{}

@@ -1,5 +1,3 @@
-// Package stream holds what gives a pipeline order and memory: the durable log
-// of uploads, its replay, and the state behind stateful processors.
 package stream
 
 import (
@@ -72,7 +70,9 @@ A body that the log already has is recorded as a duplicate, without the body, an
 
 With `+"`spill_after`"+` the log is a spool in front of another log, Kafka say: an upload is acknowledged when the output has acknowledged it, and at the latest after that time, because it is safe on this disk. While the output is further behind than that, uploads are acknowledged as soon as they are on disk; when it is back they are handed out in order, at most at `+"`drain_rate`"+`. Nothing is refused while there is room. After `+"`kill -9`"+` what the output may not have is handed out again, under the same upload id, so whoever reads the log behind drops what it knows.
 
-The folder belongs to one process. Its identity binds the state and the stores behind it: after the folder was deleted they refuse to go on with the new log.`).
+The folder belongs to one process. Its identity binds the state and the stores behind it: after the folder was deleted they refuse to go on with the new log.
+
+Metrics: `+"`testengine_log_depth_entries`, `testengine_log_depth_bytes` and `testengine_log_oldest_age_seconds`"+` (what the output lacks), `+"`testengine_log_duplicates_total`, `testengine_log_refused_entries_total`, `testengine_log_spilled_uploads_total`, and `testengine_log_spilling`"+` (1 while the output is further behind than `+"`spill_after`"+`).`).
 		Field(service.NewStringField(ulFieldPath).
 			Description("The log's folder. It is made when it does not exist.").
 			Example("./data/log")).

@@ -29,7 +29,9 @@ Messages with `+"`silent: true`"+` only bring state back: they are acknowledged 
 
 A record above `+"`max_message_bytes`"+`, or one that its schema cannot express, goes to the dead letters with a reason, and the stream goes on.
 
-Refused before the first record, with one sentence that ends the process: topics that do not exist, that may not be written or that take smaller batches than `+"`max_message_bytes`"+`, brokers that are too old, and schemas that are not compatible with those before them.`).
+Refused before the first record, with one sentence that ends the process: topics that do not exist, that may not be written or that take smaller batches than `+"`max_message_bytes`"+`, brokers that are too old, and schemas that are not compatible with those before them.
+
+Metrics: `+"`testengine_kafka_written_records_total`, `testengine_kafka_unwritable_messages_total{reason}`"+`.`).
 		Field(service.NewStringField(kfTransaction).
 			Description("The label of the `kafka_transaction` resource that the pipeline's input uses too. Empty is at least once.").Default("")).
 		Fields(kafkaClientFields(false)...).

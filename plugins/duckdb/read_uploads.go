@@ -118,8 +118,7 @@ func (d *Database) Verdicts(ctx context.Context, q query.VerdictQuery) (list []t
 		if err != nil {
 			return err
 		}
-		var p params
-		conditions := inSuites("suite", scope)
+		conditions := inSuites("suite", scope) // Numbers alone: nothing has to be bound.
 		if !ok {
 			conditions = "FALSE"
 		}
@@ -139,7 +138,7 @@ func (d *Database) Verdicts(ctx context.Context, q query.VerdictQuery) (list []t
 		}
 		inner := "SELECT number, body FROM verdicts WHERE " + conditions + " ORDER BY " + order + paging(query.Paging{Number: 1, Size: q.Limit})
 		var body []byte
-		return r.each("SELECT body FROM ("+inner+") ORDER BY number", p.args, []any{&body}, func() error {
+		return r.each("SELECT body FROM ("+inner+") ORDER BY number", nil, []any{&body}, func() error {
 			var v testengine.Verdict
 			if err := json.Unmarshal(body, &v); err != nil {
 				return fmt.Errorf("reading a stored verdict: %w", err)

@@ -73,8 +73,10 @@ func (u *uploadLog) WriteBatch(ctx context.Context, batch service.MessageBatch, 
 	})
 }
 
-// append gives the log each owner's entries by themselves, and answers when all
-// of them are durable or one is not.
+// append gives each owner's entries to the log in an Append of their own, and
+// answers once: when all are durable (with a spool, when it lets them be answered),
+// with the first error otherwise. It returns an error, and does not answer, when
+// the log takes nothing.
 func (u *uploadLog) append(entries []uploadlog.Entry, answer func(error)) error {
 	var parts [][]uploadlog.Entry
 	for len(entries) > 0 {
@@ -126,9 +128,9 @@ func (u *uploadLog) append(entries []uploadlog.Entry, answer func(error)) error 
 	return nil
 }
 
-// ReadBatch implements service.BatchBuffer: one batch of one lane, the next of
-// the same lane only after its ack, or when the store says that it has passed the
-// processors.
+// ReadBatch implements service.BatchBuffer: it waits for a lane that has something
+// to hand out and returns one batch of it. The lane's next batch follows after the
+// ack, or, where batches are pipelined, once the store has received this one.
 func (u *uploadLog) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	for {
 		lane, from, err := u.claim()

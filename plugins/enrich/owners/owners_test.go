@@ -52,9 +52,16 @@ func TestLinesThatAreNotUnderstoodAreReported(t *testing.T) {
 
 func FuzzOwner(f *testing.F) {
 	f.Add("/a/**/b?*.js x y\n", "a/b/c.js")
-	// No file and no path makes it panic or hang.
-	f.Fuzz(func(_ *testing.T, text, file string) {
+	// No file and no path makes it panic or hang. Whatever stands above it, a last
+	// line for every file decides, and a last line for no such file changes nothing.
+	f.Fuzz(func(t *testing.T, text, file string) {
 		rules, _ := Parse(text)
-		rules.Owner(file)
+		before := rules.Owner(file)
+		other, _ := Parse(text + "\n/nowhere/" + strings.Repeat("x", len(file)+1) + " other\n")
+		require.Equal(t, before, other.Owner(file))
+		last, _ := Parse(text + "\n* last\n")
+		if strings.Trim(file, "./") != "" && len(text) < MaxBytes-100 {
+			require.Equal(t, "last", last.Owner(file))
+		}
 	})
 }

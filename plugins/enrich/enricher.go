@@ -152,7 +152,7 @@ type fileFacts struct {
 	tags  []testengine.Tag
 }
 
-// touched is how many files are brought near at once.
+// touched is how many executions testengine.Touch reads ahead.
 const touched = 64
 
 // annotateFiles adds owners and paths. Every file is looked at once a block.

@@ -38,9 +38,9 @@ type entry struct {
 // New makes an empty cache.
 func New(o Options) *Cache { return &Cache{options: o, entries: map[string]entry{}} }
 
-// Get returns what is known of the key. fetch asks the caller to fetch it and
-// to call Put or Fail; nobody else is asked meanwhile. What has expired is
-// returned until something newer is known.
+// Get returns what is known of the key. With fetch the caller has to ask the
+// source and to call Put, Fail or Forget; until then nobody else is told to. What
+// has expired is returned until something newer is known.
 func (c *Cache) Get(key string, now time.Time) (tags []testengine.Tag, known, fetch bool) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -57,8 +57,8 @@ func (c *Cache) Get(key string, now time.Time) (tags []testengine.Tag, known, fe
 	return e.tags, known, true
 }
 
-// makeRoom drops what has expired, and if that is not enough anything else that
-// nobody fetches.
+// makeRoom drops what has expired, and if that is not enough any other keys but
+// those that are being fetched.
 func (c *Cache) makeRoom(now time.Time) {
 	if len(c.entries) < c.options.MaxEntries {
 		return
@@ -101,7 +101,8 @@ func (c *Cache) keep(key string, e entry) {
 	c.entries[key] = e
 }
 
-// Forget takes a request back that nobody could be found for.
+// Forget is for a caller that Get told to fetch the key and that cannot do it now:
+// the next Get tells another one to.
 func (c *Cache) Forget(key string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

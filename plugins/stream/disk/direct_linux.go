@@ -26,7 +26,8 @@ func aligned(p []byte, off int64) bool {
 	return len(p) >= directLeast && (int64(len(p))|off|int64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))))&(BlockSize-1) == 0
 }
 
-// writeAt is not done when the page cache has to do it.
+// writeAt writes around the page cache. Where that is not possible, done is false
+// and nothing was written: the caller writes through it.
 func (d *directFile) writeAt(like *os.File, p []byte, off int64) (n int, err error, done bool) {
 	file := d.open(like, p, off)
 	if file == nil {
@@ -40,7 +41,8 @@ func (d *directFile) writeAt(like *os.File, p []byte, off int64) (n int, err err
 	return n, err, true
 }
 
-// readAt is done only when it read everything.
+// readAt reads around the page cache. Unless it read everything, done is false and
+// the caller reads through it.
 func (d *directFile) readAt(like *os.File, p []byte, off int64) (n int, done bool) {
 	file := d.open(like, p, off)
 	if file == nil {

@@ -46,7 +46,8 @@ type held struct {
 	left  int
 }
 
-// longestDebt is how much of a pause that was missed is made up for.
+// longestDebt bounds how long before now the rate counts from: after an idle time
+// no more than this much of it may be handed out at once.
 const longestDebt = time.Second
 
 // New makes a spool that lets an answer wait for at most after. rate is how many

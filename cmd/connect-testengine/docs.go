@@ -26,8 +26,8 @@ type capability struct {
 
 type component struct{ Kind, Name string }
 
-// capabilities is the table behind plugins/<capability>/README.md. The
-// conformance test holds it against what is registered.
+// capabilities is the table behind plugins/<capability>/README.md, in the order of
+// its sections. The conformance test misses what is registered and not in here.
 var capabilities = []capability{
 	{"admission", []component{{"rate_limit", "adaptive"}}},
 	{"api", []component{{"input", "testengine_api"}}},

@@ -3,6 +3,9 @@
 package conformance
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,16 +20,49 @@ import (
 	_ "github.com/connect-testengine/connect-testengine/plugins/all"
 )
 
-// ours is every component of the bundle by kind; a new one is a row here.
-var ours = map[string][]string{
-	"input":      {"collector_http", "testengine_api", "upload_log", "ci_simulator", "upload_history", "webhook_http", "webhook_reassemble", "kafka_stateful"},
-	"buffer":     {"upload_log"},
-	"processor":  {"upload_decode", "for_each_execution", "execution_enrich", "flaky_detect", "record_encode", "record_decode", "window_aggregate", "webhook_chunk", "webhook_reassemble"},
-	"rate_limit": {"adaptive"},
-	"output":     {"duckdb", "ndjson_file", "kafka_blocks"},
-}
+// plugin is a component or a resource of the bundle.
+type plugin struct{ folder, kind, name string }
 
-var resources = []string{"http_listener", "testengine_state", "duckdb_database", "testengine_schemas", "kafka_transaction"}
+var (
+	// A plugin registers itself under a text, or under a constant of its package.
+	registration = regexp.MustCompile(`Register(?:Batch)?(Input|Output|Processor|Buffer|RateLimit|CustomResource)\("?(\w+)"?,`)
+	constant     = regexp.MustCompile(`(?m)^\s*(?:const )?(\w+)\s*=\s*"(\w+)"$`)
+	kinds        = map[string]string{
+		"Input": "input", "Output": "output", "Processor": "processor", "Buffer": "buffer", "RateLimit": "rate_limit", "CustomResource": "resource",
+	}
+)
+
+// registered finds every plugin by the call that registers it, so that none is forgotten.
+func registered(t *testing.T) (all []plugin) {
+	t.Helper()
+	files, err := filepath.Glob("../../plugins/*/*.go")
+	require.NoError(t, err)
+	sources, constants := map[string]string{}, map[string]map[string]string{} // by folder
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		folder := filepath.Base(filepath.Dir(file))
+		sources[folder] += string(raw)
+	}
+	for folder, source := range sources {
+		constants[folder] = map[string]string{}
+		for _, match := range constant.FindAllStringSubmatch(source, -1) {
+			constants[folder][match[1]] = match[2]
+		}
+		for _, match := range registration.FindAllStringSubmatch(source, -1) {
+			name := match[2]
+			if value, ok := constants[folder][name]; ok {
+				name = value
+			}
+			all = append(all, plugin{folder, kinds[match[1]], name})
+		}
+	}
+	require.Greater(t, len(all), 20)
+	return all
+}
 
 func view(t *testing.T, kind, name string) *service.ConfigView {
 	t.Helper()
@@ -50,27 +86,24 @@ func view(t *testing.T, kind, name string) *service.ConfigView {
 }
 
 func TestEveryPluginExplainsItself(t *testing.T) {
-	for kind, names := range ours {
-		for _, name := range names {
-			t.Run(kind+" "+name, func(t *testing.T) {
-				data, err := view(t, kind, name).TemplateData()
-				require.NoError(t, err)
-				require.NotEmpty(t, data.Summary, "a summary says what it is for")
-				require.True(t, strings.HasSuffix(strings.TrimSpace(data.Summary), "."), "the summary is a sentence")
-				require.NotEmpty(t, data.Version, "the version says since when it is there")
-				require.NotEmpty(t, data.Categories, "a category finds it in lists")
-				require.NotEmpty(t, data.Examples, "an example shows how it is used")
-				explainsItsFields(t, data.Fields)
-			})
-		}
-	}
-}
-
-func TestEveryResourceExplainsItsFields(t *testing.T) {
-	for _, name := range resources {
-		t.Run(name, func(t *testing.T) {
-			data, err := service.GlobalEnvironment().FullConfigSchema("", "").TemplateData(name)
+	for _, one := range registered(t) {
+		t.Run(one.kind+" "+one.name, func(t *testing.T) {
+			reference, err := os.ReadFile(filepath.Join("../../plugins", one.folder, "README.md"))
 			require.NoError(t, err)
+			require.Contains(t, string(reference), "\n## "+one.kind+" `"+one.name+"`\n", "make docs writes its reference (capabilities in cmd/connect-testengine/docs.go)")
+			if one.kind == "resource" {
+				data, err := service.GlobalEnvironment().FullConfigSchema("", "").TemplateData(one.name)
+				require.NoError(t, err)
+				explainsItsFields(t, data.Fields)
+				return
+			}
+			data, err := view(t, one.kind, one.name).TemplateData()
+			require.NoError(t, err)
+			require.NotEmpty(t, data.Summary, "a summary says what it is for")
+			require.True(t, strings.HasSuffix(strings.TrimSpace(data.Summary), "."), "the summary is a sentence")
+			require.NotEmpty(t, data.Version, "the version says since when it is there")
+			require.NotEmpty(t, data.Categories, "a category finds it in lists")
+			require.NotEmpty(t, data.Examples, "an example shows how it is used")
 			explainsItsFields(t, data.Fields)
 		})
 	}
@@ -93,20 +126,21 @@ func explainsItsFields(t *testing.T, fields []service.TemplateDataPluginField) {
 func TestEveryExampleLints(t *testing.T) {
 	linter := service.GlobalEnvironment().FullConfigSchema("", "").NewStreamConfigLinter().
 		SetSkipEnvVarCheck(true)
-	for kind, names := range ours {
-		for _, name := range names {
-			data, err := view(t, kind, name).TemplateData()
-			require.NoError(t, err)
-			for _, example := range data.Examples {
-				t.Run(kind+" "+name+": "+example.Title, func(t *testing.T) {
-					var parsed map[string]any
-					require.NoError(t, yaml.Unmarshal([]byte(example.Config), &parsed))
-					require.NotEmpty(t, parsed)
-					lints, err := linter.LintYAML([]byte(example.Config))
-					require.NoError(t, err)
-					require.Empty(t, lints)
-				})
-			}
+	for _, one := range registered(t) {
+		if one.kind == "resource" {
+			continue // The host gives no examples of resources; make lint-pipelines lints those of the reference.
+		}
+		data, err := view(t, one.kind, one.name).TemplateData()
+		require.NoError(t, err)
+		for _, example := range data.Examples {
+			t.Run(one.kind+" "+one.name+": "+example.Title, func(t *testing.T) {
+				var parsed map[string]any
+				require.NoError(t, yaml.Unmarshal([]byte(example.Config), &parsed))
+				require.NotEmpty(t, parsed)
+				lints, err := linter.LintYAML([]byte(example.Config))
+				require.NoError(t, err)
+				require.Empty(t, lints)
+			})
 		}
 	}
 }

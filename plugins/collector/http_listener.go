@@ -2,6 +2,15 @@
 // inputs mount their routes, and the input collector_http, which takes uploads
 // of collectors and answers 202 when they are durable.
 //
+// The way of an upload: listener.go and listener_serve.go (the port), ways.go (the
+// paths, and how each is read and answered), door.go (one upload from header to
+// answer), admission.go and inspect.go (who it is, when it is its turn, what it
+// looks like), package handoff (the desk), collector_http.go (the stream's side).
+// Suites and tokens: suites_*.go read and write the suites file, directory.go and
+// suite_watch.go follow it, package tenant answers from it. Beside uploads:
+// owners.go (TESTOWNERS files), signals.go (OTLP's logs and metrics), plans.go
+// (bktec's test plans), doctor.go (the command `doctor`).
+//
 // Metrics of collector_http, as one greps for them:
 //
 //	testengine_uploads_total{result}       one per request; results are those of refusal.go, and accepted

@@ -1,6 +1,13 @@
 // Package duckdb is the embedded analytics store: the custom resource
 // duckdb_database, which opens one database and answers questions about it, and
 // the output duckdb, which writes into it.
+//
+// Writing: output.go hands each batch to the one writer (writer.go), which joins
+// waiting batches, has package rows make rows of them, and commits those with the
+// watermarks behind them (commit.go; facts.go, failures.go and table_rows.go fill
+// the tables). store.go opens the file, migrations/ is its schema. Reading: read.go
+// and read_*.go, a file a group of questions; slices are compiled by package
+// slicesql.
 package duckdb
 
 import (

@@ -6,6 +6,12 @@
 // With a Transaction, outputs and offsets of a cycle are one transaction of
 // Kafka. State behind a partition is brought to the committed offset before the
 // partition's first record, and after everything that may have moved either.
+//
+// source.go is what all ways of reading share: polling, handing out, taking back.
+// The ways are cycle.go (transactions), plain.go (offsets behind acknowledgements)
+// and ranges.go (what stores take whole). lane.go is one partition, bring.go brings
+// it to its offset, member.go hears the group, survey.go asks the brokers, keep.go
+// ticks and measures. transaction.go and write.go are the writing side.
 package kafkalog
 
 import (

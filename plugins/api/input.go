@@ -1,7 +1,7 @@
 // Package api is the input testengine_api: it serves the web page and the JSON
-// paths beside it from a store, on the port of an http_listener. As an input it
-// will yield what readers change (mute, label); until there are such changes it
-// yields nothing and only keeps the stream's life.
+// paths beside it from a store, on the port of an http_listener. Readers can
+// change nothing here, so as an input it yields nothing and only keeps the stream
+// alive.
 //
 // Metrics, as one greps for them:
 //

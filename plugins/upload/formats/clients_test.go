@@ -20,8 +20,7 @@ func only(t *testing.T, executions []testengine.Execution, name string) testengi
 	return testengine.Execution{}
 }
 
-// The points of the client notes that concern decoding, one sentence each, on
-// the recorded requests.
+// One sentence each about what collectors send, on their recorded requests.
 func TestWhatRealClientsDo(t *testing.T) {
 	tests := []struct {
 		name     string

@@ -19,11 +19,9 @@ func named(executions []testengine.Execution, name string) (all []testengine.Exe
 	return all
 }
 
-// The second section of the client notes, point by point, on recorded requests.
-// Points 11 to 15 and 17 to 19 are about test plans, which are not served yet,
-// and about what to tell users; 10 is the door's (chunked bodies).
+// What clients do that nobody would expect of them, on their recorded requests.
 
-func TestPoint1TheWorkerIsATagOfTheUpload(t *testing.T) {
+func TestTheWorkerIsATagOfTheUpload(t *testing.T) {
 	for _, name := range []string{"py-full", "js-jest", "rb-rspec"} {
 		result, _ := decodeRecorded(t, name)
 		worker, sent := result.Blocks[0].Upload.Tag("ci.worker.id")
@@ -32,7 +30,7 @@ func TestPoint1TheWorkerIsATagOfTheUpload(t *testing.T) {
 	}
 }
 
-func TestPoint2AMissingResultIsUnknownAndCounted(t *testing.T) {
+func TestAMissingResultIsUnknownAndCounted(t *testing.T) {
 	for name, missing := range map[string]int{"py-reruns": 4, "py-reruns-passing": 1, "py-full": 2, "js-jest": 0} {
 		result, executions := decodeRecorded(t, name)
 		require.Equal(t, missing, result.Report.WithoutResult, name)
@@ -48,7 +46,7 @@ func TestPoint2AMissingResultIsUnknownAndCounted(t *testing.T) {
 	}
 }
 
-func TestPoint3ARetryInsideTheRunnerIsEvidence(t *testing.T) {
+func TestARetryInsideTheRunnerIsEvidence(t *testing.T) {
 	for name, test := range map[string]string{
 		"js-vitest2": "flaky retried", "js-vitest3": "flaky retried",
 		"bktec-vitest-v3-post-uploads": "flaky retried", "bktec-jest-v3-post-uploads": "flaky retried",
@@ -69,7 +67,7 @@ func TestPoint3ARetryInsideTheRunnerIsEvidence(t *testing.T) {
 
 // What a runner ran again by itself is told as executions, or as one that says
 // nothing of the others.
-func TestPoint3WhatRanAgainIsAnExecutionWhereTheRunnerTellsIt(t *testing.T) {
+func TestWhatRanAgainIsAnExecutionWhereTheRunnerTellsIt(t *testing.T) {
 	_, executions := decodeRecorded(t, "curl-junit-rerun") // gotestsum --rerun-fails
 	found := named(executions, "TestFlaky")
 	require.Len(t, found, 2)
@@ -84,7 +82,7 @@ func TestPoint3WhatRanAgainIsAnExecutionWhereTheRunnerTellsIt(t *testing.T) {
 	}
 }
 
-func TestPoint4WordsForWhatWasNotRunAreNoEvidence(t *testing.T) {
+func TestWordsForWhatWasNotRunAreNoEvidence(t *testing.T) {
 	for _, name := range []string{
 		"js-jest", "js-vitest2", "js-vitest3", "js-mocha-bare", "js-mocha-multi", "js-jasmine", "js-playwright", "rb-minitest",
 		"bktec-jest-v3-post-uploads", "bktec-vitest-v3-post-uploads", "bktec-rspec-v3-post-uploads", "bktec-gotest-v3-post-uploads",
@@ -100,7 +98,7 @@ func TestPoint4WordsForWhatWasNotRunAreNoEvidence(t *testing.T) {
 	}
 }
 
-func TestPoint4WordsOfEachRunner(t *testing.T) {
+func TestWordsOfEachRunner(t *testing.T) {
 	for _, test := range []struct {
 		client, name string
 		want         testengine.Result
@@ -120,7 +118,7 @@ func TestPoint4WordsOfEachRunner(t *testing.T) {
 
 // An absent reason is none: it makes no evidence of a passed test, and a failed
 // one stays failed.
-func TestPoint5AnAbsentReasonSaysNothing(t *testing.T) {
+func TestAnAbsentReasonSaysNothing(t *testing.T) {
 	_, vitest := decodeRecorded(t, "js-vitest3")
 	passed := named(vitest, "adds VAT once")[0]
 	require.Empty(t, passed.FailureReason)
@@ -136,7 +134,7 @@ func TestPoint5AnAbsentReasonSaysNothing(t *testing.T) {
 	require.Empty(t, minitest[0].ExternalID())
 }
 
-func TestPoint5AbsentFieldsLoseNothing(t *testing.T) {
+func TestAbsentFieldsLoseNothing(t *testing.T) {
 	for _, name := range []string{"js-mocha-bare", "js-mocha-multi", "js-cypress-under-mocha", "rb-minitest", "rb-rspec", "js-vitest3"} {
 		result, executions := decodeRecorded(t, name)
 		require.Zero(t, result.Report.Rejected, name)
@@ -145,7 +143,7 @@ func TestPoint5AbsentFieldsLoseNothing(t *testing.T) {
 	}
 }
 
-func TestPoint6LocationsAreOfOneKind(t *testing.T) {
+func TestLocationsAreOfOneKind(t *testing.T) {
 	_, python := decodeRecorded(t, "py-full")
 	require.Equal(t, "pkg/test_money.py:3", named(python, "test_adds_vat")[0].Location, "pytest counts from zero")
 	_, ruby := decodeRecorded(t, "rb-rspec")
@@ -154,7 +152,7 @@ func TestPoint6LocationsAreOfOneKind(t *testing.T) {
 	require.True(t, strings.HasPrefix(playwright[0].Scope, "  money.spec.js"), "what names a test is not trimmed")
 }
 
-func TestPoint7PytestsIdentity(t *testing.T) {
+func TestPytestsTestsAreNamedByScopeAndParameters(t *testing.T) {
 	_, executions := decodeRecorded(t, "py-full")
 	require.Equal(t, "pkg/test_money.py::TestInvoice::test_each[a", named(executions, "b]")[0].Scope)
 	require.Len(t, named(executions, `test_each[\u65e5\u672c]`), 1)
@@ -166,7 +164,7 @@ func TestPoint7PytestsIdentity(t *testing.T) {
 	require.Equal(t, testengine.ResultPassed, named(executions, "test_error_in_teardown")[0].Result, "as it is sent")
 }
 
-func TestPoint8AnUploadOfNothingIsNormal(t *testing.T) {
+func TestAnUploadOfNothingIsNormal(t *testing.T) {
 	result, executions := decodeRecorded(t, "py-empty")
 	require.Empty(t, executions)
 	require.Empty(t, result.Blocks)
@@ -175,7 +173,7 @@ func TestPoint8AnUploadOfNothingIsNormal(t *testing.T) {
 	require.NotEmpty(t, result.Report.RunKey)
 }
 
-func TestPoint9AGoPackageThatDoesNotBuildIsNoTest(t *testing.T) {
+func TestAGoPackageThatDoesNotBuildIsNoTest(t *testing.T) {
 	_, executions := decodeRecorded(t, "curl-junit")
 	require.True(t, executions[0].SuiteError)
 	require.NotEqual(t, executions[0].TestID, executions[1].TestID, "each package is its own")
@@ -190,7 +188,7 @@ func TestPoint9AGoPackageThatDoesNotBuildIsNoTest(t *testing.T) {
 	require.Equal(t, executions[1].TestID, e.TestID, "both files of gotestsum name it alike")
 }
 
-func TestPoint16ARetryFileThatTellsOfOtherTestsAgainIsNoEvidence(t *testing.T) {
+func TestARetryFileThatTellsOfOtherTestsAgainIsNoEvidence(t *testing.T) {
 	_, first := decodeRecorded(t, "bktec-jest-v3-post-uploads")
 	_, retry := decodeRecorded(t, "bktec-jest-v3-post-uploads-2")
 	passed := named(first, "adds VAT once")[0]

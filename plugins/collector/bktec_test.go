@@ -15,9 +15,8 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/collector/answer"
 )
 
-// Point 10 of the client notes: bktec and the exporters of JavaScript send no
-// Content-Length.
-func TestPoint10ABodyWithoutContentLengthIsReadToItsEnd(t *testing.T) {
+// bktec and the exporters of JavaScript send no Content-Length.
+func TestABodyWithoutContentLengthIsReadToItsEnd(t *testing.T) {
 	h := openHouse(t, "", "max_body: 20000B\nmax_in_flight: 60000B\n")
 	for _, test := range []struct {
 		name   string
@@ -34,11 +33,11 @@ func TestPoint10ABodyWithoutContentLengthIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// Points 11 to 15 and 18: there are no test plans here. bktec runs all tests only
-// when it is told so by a 404 with a JSON body: any other refusal, or HTML, ends
-// the job without running one. What was done with a plan is always answered 200,
-// and nothing of what bktec sends is kept.
-func TestPoints11To15And18PlanCallsAreAnsweredSoThatTestsRun(t *testing.T) {
+// There are no test plans here. bktec runs all tests only when it is told so by a
+// 404 with a JSON body: any other refusal, or HTML, ends the job without running
+// one. What was done with a plan is always answered 200, and nothing of what bktec
+// sends is kept.
+func TestPlanCallsAreAnsweredSoThatTestsRun(t *testing.T) {
 	h := openHouse(t, "", "concurrency: {max_lag: 1m}\n")
 	h.listener.AddLag(func() time.Duration { return time.Hour }) // Overload changes nothing of it.
 	files, err := filepath.Glob(filepath.Join(recordedFolder, "bktec-*.json"))
@@ -72,9 +71,9 @@ func TestPoints11To15And18PlanCallsAreAnsweredSoThatTestsRun(t *testing.T) {
 	require.Empty(t, h.messages())
 }
 
-// Point 17: without a token in its environment bktec asks an agent that is not
-// there, and runs nothing.
-func TestPoint17BktecIsGivenItsTokenAndItsAddress(t *testing.T) {
+// Without a token in its environment bktec asks an agent that is not there, and
+// runs nothing.
+func TestBktecIsGivenItsTokenAndItsAddress(t *testing.T) {
 	variables := answer.Variables("http://127.0.0.1:8420", "te_1")
 	require.Contains(t, variables, "export BUILDKITE_ANALYTICS_TOKEN=te_1 ")
 	require.Contains(t, variables, "export BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL=http://127.0.0.1:8420 ")

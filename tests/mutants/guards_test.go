@@ -27,7 +27,9 @@ func TestEveryGuardFitsTheCodeAndNamesATestThatExists(t *testing.T) {
 			mutate.Stdin = bytes.NewReader(source)
 			mutant, err := mutate.Output()
 			require.NoError(t, err)
-			require.NotEqual(t, string(source), string(mutant), "the replacement fits nothing in %s", row[1])
+			if bytes.Equal(source, mutant) {
+				t.Errorf("the replacement fits nothing in %s", row[1])
+			}
 
 			flags := strings.Fields(row[3]) // The package comes last.
 			tests, err := filepath.Glob(filepath.Join("../..", flags[len(flags)-1], "*_test.go"))

@@ -116,17 +116,14 @@ func (c *connection) readIdle(p []byte) (int, error) {
 	if err := c.Conn.SetReadDeadline(moment); err != nil {
 		return 0, err
 	}
-	err := c.raw.Read(c.look)
+	n, err := c.Conn.Read(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.phase.CompareAndSwap(connectionServed, connectionLeaves) {
 		return 0, io.EOF
 	}
 	if err == nil {
 		err = c.Conn.SetReadDeadline(c.until)
 	}
-	if err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(p)
+	return n, err
 }
 
 // SetReadDeadline notes what the server does between two requests.

@@ -35,6 +35,7 @@ func main() {
 	defaults := []string{"pipelines/quickstart.yaml"}
 	if slices.Contains(os.Args[1:], "streams") {
 		defaults = nil // A pipeline is no configuration for all streams.
+		stream.StayWhenRefused()
 	} else {
 		go endWhenRefused()
 	}
@@ -65,7 +66,8 @@ func main() {
 
 // endWhenRefused closes the process in good order when its stream was refused: an
 // output inside of another one, or a buffer, cannot end its stream by itself. In
-// `streams` mode the others go on, and that one does nothing any more.
+// `streams` mode the others go on, and that one does nothing any more but say at
+// /ready that it is not connected.
 func endWhenRefused() {
 	<-stream.Refusals()
 	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)

@@ -37,8 +37,13 @@ type kafkaStateful struct {
 }
 
 // Connect implements service.BatchInput. Brokers that are away are an error, and
-// the host tries again; what is refused ends the stream with the first read.
+// the host tries again; what is refused ends the stream with the first read, or
+// stays here until the stream is told to end.
 func (in *kafkaStateful) Connect(ctx context.Context) error {
+	if in.refused != nil && staying.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	if in.source != nil || in.refused != nil {
 		return nil //nolint:nilerr // The next read ends the stream.
 	}
@@ -88,13 +93,13 @@ func (in *kafkaStateful) options() (kafkalog.Options, error) {
 func (in *kafkaStateful) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	for {
 		if in.refused != nil {
-			return nil, nil, service.ErrEndOfInput
+			return nil, nil, endRefused()
 		}
 		batch, err := in.source.Read(ctx)
 		switch {
 		case errors.Is(err, kafkalog.ErrRefused):
 			in.refuse(err)
-			return nil, nil, service.ErrEndOfInput
+			return nil, nil, endRefused()
 		case errors.Is(err, kafkalog.ErrClosed):
 			return nil, nil, service.ErrEndOfInput
 		case err != nil:
@@ -160,6 +165,14 @@ func (in *kafkaStateful) messages(ctx context.Context, batch *kafkalog.Batch) (s
 		}
 	}
 	return messages, nil
+}
+
+// endRefused is how a refused input leaves the host.
+func endRefused() error {
+	if staying.Load() {
+		return service.ErrNotConnected
+	}
+	return service.ErrEndOfInput
 }
 
 // refuse ends the stream, and with it the process.

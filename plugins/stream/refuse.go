@@ -2,6 +2,7 @@ package stream
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
@@ -25,6 +26,14 @@ func Refused() bool {
 		return false
 	}
 }
+
+// staying says that refused inputs stay, not connected.
+var staying atomic.Bool
+
+// StayWhenRefused has inputs that are refused stay, not connected, instead of
+// ending their stream: a process of several streams then names them at /ready,
+// where a stream that has ended counts as one that is done.
+func StayWhenRefused() { staying.Store(true) }
 
 // refuse says why the stream ends. Whoever calls it ends what it has of the stream.
 func refuse(logger *service.Logger, why error) {

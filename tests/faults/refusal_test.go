@@ -72,21 +72,25 @@ func TestARefusedStreamLeavesTheOthersAlone(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 
-	active := func(stream string) bool {
-		response, err := http.Get("http://" + address + "/streams/" + stream)
+	ready := func() (status int, text string) {
+		response, err := http.Get("http://" + address + "/ready")
 		if err != nil {
-			return true
+			return 0, ""
 		}
 		defer response.Body.Close() //nolint:errcheck // read only
 		var said bytes.Buffer
 		_, err = said.ReadFrom(response.Body)
 		require.NoError(t, err)
-		return strings.Contains(said.String(), `"active":true`)
+		return response.StatusCode, said.String()
 	}
-	require.Eventually(t, func() bool { return !active("refused") }, time.Minute, 50*time.Millisecond)
+	told := func() bool {
+		status, text := ready()
+		return status == http.StatusServiceUnavailable && text == "streams refused are not connected\n"
+	}
+	require.Eventually(t, told, time.Minute, 50*time.Millisecond, "whoever asks is told which one it is")
 	written := size(out)
 	require.Eventually(t, func() bool { return size(out) > written }, time.Minute, 50*time.Millisecond, "the other one goes on")
-	require.True(t, active("good"))
+	require.True(t, told(), "and not only for a moment")
 	require.Empty(t, ended)
 
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))

@@ -15,8 +15,9 @@ import (
 // Section turns what somebody wrote for one suite, with the names and forms of
 // flaky_detect's fields (run_idle: 5m, enabled: false), into the body of a change
 // of type "detection". The names of such a body (run_idle_ms, disabled) are
-// taken too. A name that nobody knows and a value of another type are errors
-// that name the field; whether thresholds fit each other is for Override to say.
+// taken too. A name that nobody knows, a value of another type and a share that
+// is none are errors that name the field; whether thresholds fit each other is
+// for Override to say.
 func Section(written map[string]any) (testengine.RawJSON, error) {
 	known, err := json.Marshal(DefaultSettings())
 	if err != nil {
@@ -36,8 +37,12 @@ func Section(written map[string]any) (testengine.RawJSON, error) {
 		return "", err
 	}
 	var typed *json.UnmarshalTypeError
-	if err := json.Unmarshal(body, new(Settings)); errors.As(err, &typed) {
+	settings := DefaultSettings()
+	if err := json.Unmarshal(body, &settings); errors.As(err, &typed) {
 		return "", fmt.Errorf("%s: a %s does not fit", typed.Field, typed.Value)
+	}
+	if err := settings.checkShares(); err != nil {
+		return "", err
 	}
 	return testengine.RawJSON(body), nil
 }

@@ -41,6 +41,8 @@ func TestAMistakeInASectionNamesItsField(t *testing.T) {
 		{"a duration below nothing", map[string]any{"run_idle": "-5m"}, "run_idle: -5m is no duration such as 10m"},
 		{"a word for a truth", map[string]any{"storm_guard": map[string]any{"enabled": "no"}}, "storm_guard.enabled: true or false is expected"},
 		{"a word for a number", map[string]any{"storm_guard": map[string]any{"factor": "lots"}}, "storm_guard.factor: a string does not fit"},
+		{"a share above one", map[string]any{"storm_guard": map[string]any{"share": 1.5}}, "storm_guard.share: 0 to 1 is expected"},
+		{"a belief below zero", map[string]any{"three_state_filter": map[string]any{"alarm": -.1}}, "three_state_filter.alarm: 0 to 1 is expected"},
 		{"a number for an object", map[string]any{"storm_guard": 7}, "storm_guard: fields are expected"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -155,6 +155,9 @@ func (s Settings) Override(body []byte) (Settings, error) {
 
 // Check returns what is wrong with the settings, in one sentence.
 func (s *Settings) Check() error {
+	if err := s.checkShares(); err != nil {
+		return fmt.Errorf("checking %w", err)
+	}
 	switch {
 	case s.Transition.Window < 2 || s.Transition.Window > maxWindow:
 		return fmt.Errorf("checking transition_count: window must be 2 to %d", maxWindow)
@@ -170,6 +173,28 @@ func (s *Settings) Check() error {
 		return nil
 	}
 	return errors.New("checking transition_count: transitions must be both, passed_to_failed or failed_to_passed")
+}
+
+// checkShares looks at shares and probabilities, which no other setting decides on.
+func (s *Settings) checkShares() error {
+	for _, part := range []struct {
+		name  string
+		value float64
+	}{
+		{"storm_guard.share", s.Storm.Share},
+		{"storm_guard.host_chance", s.Storm.HostChance},
+		{"three_state_filter.alarm", s.Filter.Alarm},
+		{"three_state_filter.recover", s.Filter.Recover},
+		{"three_state_filter.suspect", s.Filter.Suspect},
+		{"transition_count.alarm", s.Transition.Alarm},
+		{"transition_count.recover", s.Transition.Recover},
+		{"broken_test.posterior", s.Broken.Posterior},
+	} {
+		if !(part.value >= 0 && part.value <= 1) { // no number is neither
+			return fmt.Errorf("%s: 0 to 1 is expected", part.name)
+		}
+	}
+	return nil
 }
 
 // Logic names rules and settings: state written under another name may have

@@ -289,6 +289,13 @@ func TestEveryClientOverKillsAndAFullDisk(t *testing.T) {
 	t.Logf("%d clients and formats, 7 kills, %d uploads, %d times 503", len(c.requests), len(c.accepted), c.full.Load())
 }
 
+// taken is how many uploads were accepted.
+func (c *crowd) taken() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.accepted)
+}
+
 // requireAllIsTaken sends what was not taken once more, ends the process when its
 // log is drained, and checks the store.
 func (c *crowd) requireAllIsTaken(process *harness.Process) {

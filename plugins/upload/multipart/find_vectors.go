@@ -5,6 +5,7 @@ package multipart
 import (
 	"bytes"
 	"math/bits"
+
 	"simd/archsimd"
 )
 

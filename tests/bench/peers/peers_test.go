@@ -28,7 +28,7 @@ func newTopic(b *testing.B, kafka *harness.Kafka, topic string, count int32) {
 	admin := kadm.NewClient(kafka.Client())
 	_, _ = admin.DeleteTopic(b.Context(), topic)
 	require.Eventually(b, func() bool {
-		_, err := admin.CreateTopic(b.Context(), count, 1, map[string]*string{"message.timestamp.type": kadm.StringPtr("LogAppendTime")}, topic)
+		_, err := admin.CreateTopic(b.Context(), count, 1, map[string]*string{"message.timestamp.type": new("LogAppendTime")}, topic)
 		return err == nil
 	}, time.Minute, 100*time.Millisecond)
 }

@@ -5,9 +5,9 @@ package multipart
 import (
 	"bytes"
 	"math/bits"
-
-	"simd/archsimd"
 )
+
+import "simd/archsimd"
 
 const lookBytes = 64
 

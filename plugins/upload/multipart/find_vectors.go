@@ -2,41 +2,23 @@
 
 package multipart
 
-import (
-	"bytes"
-	"math/bits"
-)
-
 import "simd/archsimd"
 
-const lookBytes = 64
-
-// find returns where the delimiter stands at the beginning of a line, from there
-// on, or -1.
-func find(body []byte, from int, delimiter []byte) int {
-	if archsimd.X86.AVX512() {
-		return findWide(body, from, delimiter)
-	}
-	return findBytes(body, from, delimiter)
-}
-
-// findWide is find for vectors of 64 bytes: it looks for lines that begin with a
-// dash. Files are full of dashes, and full of lines, but seldom of both together.
-func findWide(body []byte, from int, delimiter []byte) int {
-	if atLine(body, from) && bytes.HasPrefix(body[from:], delimiter) {
-		return from
+// dashedLines goes on, lookBytes at a time, until a line ends there and the next
+// begins with a dash: a bit of lines is such a line end, counted from ahead.
+// Without a bit, nothing before ahead is one.
+func dashedLines(body []byte, from int) (ahead int, lines uint64) {
+	if !archsimd.X86.AVX512() {
+		return from, 0
 	}
 	defer archsimd.ClearAVXUpperBits()
 	ends, dashes := archsimd.BroadcastUint8x64('\n'), archsimd.BroadcastUint8x64('-')
 	for ; from+lookBytes < len(body); from += lookBytes {
 		these := archsimd.LoadUint8x64((*[lookBytes]byte)(body[from:])).Equal(ends)
 		next := archsimd.LoadUint8x64((*[lookBytes]byte)(body[from+1:])).Equal(dashes)
-		for lines := these.ToBits() & next.ToBits(); lines != 0; lines &= lines - 1 {
-			at := from + bits.TrailingZeros64(lines) + 1
-			if bytes.HasPrefix(body[at:], delimiter) {
-				return at
-			}
+		if lines = these.ToBits() & next.ToBits(); lines != 0 {
+			break
 		}
 	}
-	return findBytes(body, from, delimiter)
+	return from, lines
 }

@@ -30,6 +30,8 @@ type playing struct {
 	offset int64
 	now    int64
 	said   []string
+	// answers is what lookups say of so many executions; nil for nothing.
+	answers func(executions int) *testengine.Annotations
 }
 
 func newPlaying(t *testing.T) *playing {
@@ -50,12 +52,28 @@ func (p *playing) upload(u *worldUpload, cut int) {
 	require.NoError(p.t, p.table.Begin(p.offset, p.now))
 	p.engine.Advance(p.now)
 	for first := 0; first < len(u.list); first += cut {
-		p.engine.Block(&testengine.Block{
+		block := &testengine.Block{
 			Position: testengine.Position{LogID: "w", Offset: p.offset}, First: first,
 			Upload: u.upload, Executions: u.list[first:min(len(u.list), first+cut)],
-		})
+		}
+		if p.answers != nil {
+			block.Annotations = p.answers(len(block.Executions))
+		}
+		p.engine.Block(block)
 		p.take()
 	}
+	p.take()
+	p.engine.Flush()
+	require.NoError(p.t, p.table.End())
+	p.offset++
+}
+
+// change edits the thresholds of the suite of an upload, as a record of the log.
+func (p *playing) change(u *worldUpload, section string) {
+	require.NoError(p.t, p.table.Begin(p.offset, p.now))
+	require.NoError(p.t, p.engine.Change(&testengine.Change{
+		Org: u.upload.Org, Suite: u.upload.Suite, Type: testengine.ChangeDetection, Body: testengine.RawJSON(section),
+	}))
 	p.take()
 	p.engine.Flush()
 	require.NoError(p.t, p.table.End())
@@ -108,6 +126,57 @@ func TestTheSizeOfBlocksChangesNothing(t *testing.T) {
 	}
 	// Executions are named by their place in the record, which this test does not set.
 	require.Equal(t, large.finish(), small.finish())
+}
+
+func TestAThresholdEditedOnTheWayHoldsFromThereOverRestartsAndReplays(t *testing.T) {
+	uploads := smallWorld("edited", 9)
+	const section = `{"passed_on_retry":{"disabled":true},"transition_count":{"disabled":true},"three_state_filter":{"disabled":true}}`
+	play := func(edit int, restarts bool) []string {
+		p := newPlaying(t)
+		for i := range uploads {
+			if i == edit {
+				p.change(&uploads[i], section)
+			}
+			if restarts && i%5 == 0 {
+				p.reopen()
+			}
+			p.upload(&uploads[i], 2000)
+		}
+		return p.finish()
+	}
+	half := len(uploads) / 2
+	first := play(half, false)
+	require.Equal(t, first, play(half, true), "what was edited is in the state")
+	require.Equal(t, first, play(half, false), "a replay without any state edits at the same place")
+	require.NotEqual(t, first, play(-1, false), "it changes what is said")
+	require.NotEqual(t, first, play(0, false), "what was before it was judged without it")
+}
+
+// Annotations come from files and services that say something else tomorrow, and
+// a replay asks them again.
+func TestALookupThatAnswersDifferentlyChangesNothing(t *testing.T) {
+	uploads := smallWorld("lookups", 8)
+	random := rand.New(rand.NewPCG(3, 4))
+	without, with := newPlaying(t), newPlaying(t)
+	with.answers = func(executions int) *testengine.Annotations {
+		a := &testengine.Annotations{
+			Tags:       []testengine.Tag{{Key: "scm.branch", Value: fmt.Sprint("branch-", random.IntN(3))}, {Key: "variant", Value: fmt.Sprint("variant-", random.IntN(3))}},
+			OwnerNames: []string{"somebody", "somebody else"}, Owners: make([]int32, executions),
+			Signatures: map[int]testengine.Signature{}, Executions: map[int][]testengine.Tag{},
+		}
+		for i := range executions {
+			a.Owners[i] = int32(random.IntN(2))
+			a.Signatures[i] = testengine.Signature{Message: random.Uint64N(2), Full: random.Uint64N(2)}
+			a.Executions[i] = []testengine.Tag{{Key: "host.name", Value: fmt.Sprint("host-", random.IntN(3))}}
+		}
+		return a
+	}
+	for i := range uploads {
+		without.upload(&uploads[i], 2000)
+		with.upload(&uploads[i], 2000)
+	}
+	require.NotEmpty(t, without.finish())
+	require.Equal(t, without.said, with.finish())
 }
 
 func TestOtherSuitesOfALaneChangeNothing(t *testing.T) {

@@ -200,7 +200,7 @@ func (e *Engine) judge(c *inquiry) {
 // begin starts a new episode of flakiness.
 func (*Engine) begin(rec *record, at int64) {
 	rec.suspectedAt = tenMinutes(at)
-	if rec.flakyEpisode < 255 {
+	if rec.flakyEpisode < mostEpisodes {
 		rec.flakyEpisode++
 	}
 }

@@ -130,7 +130,7 @@ func (e *Engine) sayBroken(c *inquiry) {
 		return
 	}
 	rec.broken = true
-	if rec.brokenEpisode < 255 {
+	if rec.brokenEpisode < mostEpisodes {
 		rec.brokenEpisode++
 	}
 	e.say(c, testengine.TestBroken, ruleBroken, fmt.Sprintf("%d failing commits in a row", rec.streak))

@@ -189,6 +189,21 @@ func TestFlakyTestsThatStopRunningGrowStale(t *testing.T) {
 	require.Equal(t, "suspected detected stale", s.types("adds"))
 }
 
+func TestVerdictsOfVeryManyEpisodesHaveIdsOfTheirOwn(t *testing.T) {
+	s := newScript(t, detect.DefaultSettings())
+	const episodes = 260
+	for range episodes {
+		s.play("main", "P FP P FP P")
+		s.tick(31 * 24 * 60)
+	}
+	ids := map[string]bool{}
+	for _, v := range s.said {
+		require.False(t, ids[v.ID], "%s of episode %d at %s", v.Type, v.Episode, v.Time)
+		ids[v.ID] = true
+	}
+	require.GreaterOrEqual(t, len(ids), 3*episodes, "suspected, detected, stale")
+}
+
 func TestASuiteMayHaveSettingsOfItsOwn(t *testing.T) {
 	s := newScript(t, detect.DefaultSettings())
 	require.NoError(t, s.table.Begin(0, worldStart))

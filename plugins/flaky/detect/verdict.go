@@ -6,6 +6,9 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
+// mostEpisodes is how far the episodes of a test are counted: a byte of its record.
+const mostEpisodes = math.MaxUint8
+
 // verdictID is hash(org, suite, test, variant, rule, version, type, episode):
 // seed stands for org and suite.
 func verdictID(seed, test uint64, variant string, extra uint64, v *testengine.Verdict) string {
@@ -62,6 +65,9 @@ func (e *Engine) sayWith(c *inquiry, kind testengine.VerdictType, rule, note str
 	}
 	if kind == testengine.FlakyUpdated {
 		extra = testengine.Hash(extra+1, n.proven[len(n.proven)-1])
+	}
+	if v.Episode == mostEpisodes {
+		extra = testengine.HashUint(extra+1, uint64(c.at)) // Further ones have that number too: log time tells them apart.
 	}
 	v.ID = verdictID(c.suite.seed, n.test, n.variant, extra, v)
 	e.emit(Event{Verdict: v})

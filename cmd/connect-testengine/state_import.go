@@ -82,15 +82,9 @@ func division() state.Division {
 		},
 		Tables: map[string]state.Divider{
 			// A key that nobody sends again is asked for by nobody, and forgotten in its time.
-			"uploads": func(*state.Table, func(org, suite string) bool) error { return nil },
-			"flaky_detect": func(t *state.Table, mine func(org, suite string) bool) error {
-				detect.Divide(t, mine)
-				return nil
-			},
-			"webhook_reassemble": func(t *state.Table, mine func(org, suite string) bool) error {
-				hold.Divide(t, mine)
-				return nil
-			},
+			"uploads":            func(*state.Table, func(org, suite string) bool) {},
+			"flaky_detect":       func(t *state.Table, mine func(org, suite string) bool) { detect.Divide(t, mine) },
+			"webhook_reassemble": func(t *state.Table, mine func(org, suite string) bool) { hold.Divide(t, mine) },
 		},
 	}
 }

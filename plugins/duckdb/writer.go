@@ -17,7 +17,7 @@ const (
 	queued = 64
 	// rowGroup is a row group of DuckDB. A transaction that has so many rows is taken
 	// as it is, straight into the file; one with less is appended a second time,
-	// written to DuckDB's own log, and packed later: a fifth more CPU a row.
+	// written to DuckDB's own log, and packed later: about a seventh more CPU a row.
 	rowGroup = 122_880
 	// groupRequests and groupRows bound how many waiting batches share a transaction.
 	groupRequests = 64

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
@@ -45,7 +46,7 @@ func Divide(state Divisible, mine func(org, suite string) bool) {
 		state.Delete(key)
 		state.CancelTimer(key)
 	}
-	for _, seed := range sorted(foreign) {
+	for _, seed := range slices.Sorted(maps.Keys(foreign)) {
 		dropLines(state, foreign[seed])
 	}
 }
@@ -101,13 +102,4 @@ func dropLines(state Divisible, s *suite) {
 			state.Delete(pageKey(s.seed, slot, page))
 		}
 	}
-}
-
-func sorted(suites map[uint64]*suite) []uint64 {
-	seeds := make([]uint64, 0, len(suites))
-	for seed := range suites {
-		seeds = append(seeds, seed)
-	}
-	slices.Sort(seeds)
-	return seeds
 }

@@ -19,7 +19,7 @@ type Division struct {
 // A Divider drops from a table what would act for suites that are not its
 // partition's: timers and what they are about. What nobody asks for but its
 // suite may stay.
-type Divider func(t *Table, mine func(org, suite string) bool) error
+type Divider func(t *Table, mine func(org, suite string) bool)
 
 var errSameLog = errors.New("a log keeps its number of partitions: more are another log, and --log names it")
 
@@ -48,10 +48,10 @@ func (d Division) divide(i *image, who owner) error {
 			return fmt.Errorf("table %s cannot be divided: its entries do not say which suites they come from; windows over all partitions begin anew, in a pipeline and a state of their own", t.name)
 		}
 		t.open = true
-		err := divider(t, mine)
+		divider(t, mine)
 		t.open, t.changes = false, nil
-		if err = errors.Join(err, t.misuse); err != nil {
-			return fmt.Errorf("dividing table %s: %w", t.name, err)
+		if t.misuse != nil {
+			return fmt.Errorf("dividing table %s: %w", t.name, t.misuse)
 		}
 	}
 	return nil

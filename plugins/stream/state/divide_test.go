@@ -18,7 +18,7 @@ func bySuite(_, suite string, partitions int) int {
 }
 
 // suites is a table with a cell and a timer for each suite, by its number.
-func suites(t *Table, mine func(org, suite string) bool) error {
+func suites(t *Table, mine func(org, suite string) bool) {
 	var foreign []uint64
 	t.Timers(func(id uint64, _ int64) bool {
 		if !mine("acme", strconv.FormatUint(id, 10)) {
@@ -30,7 +30,6 @@ func suites(t *Table, mine func(org, suite string) bool) error {
 		t.Delete(id)
 		t.CancelTimer(id)
 	}
-	return nil
 }
 
 func TestAStateIsSharedOutOverMorePartitions(t *testing.T) {

@@ -41,7 +41,9 @@ The new number has to be a multiple of the old one: a partition's suites then co
 what its predecessor knew of the suites whose keys (org/suite) it has now, and the time of its log, so runs that are open
 close when they would have. What names no suite and acts by itself for none is in all of them: the keys of known uploads, and
 24 bytes for each test that never failed; so together they take up to twice the memory, and none takes more than before.
-Windows (window_aggregate) are over any key of any suite and cannot be divided: the command refuses, and names the table.`,
+The state of an upload log stays with upload logs: a topic spreads suites by another hash. Its kept uploads (retain) can be
+   read into the topic instead, by the input upload_log.
+   Windows (window_aggregate) are over any key of any suite and cannot be divided: the command refuses, and names the table.`,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "log", Usage: "The id of the log it goes on with; the state then stands before its first record. Default: the log it came from."},
 			&ucli.IntFlag{Name: "partitions", Usage: "How many partitions that log has: as many as the state, or of a topic of Kafka a multiple."},

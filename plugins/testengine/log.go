@@ -3,6 +3,7 @@ package testengine
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // ErrNotRemembered says that the state has not taken a message's record: it could
@@ -18,6 +19,13 @@ type LogIdentity struct {
 	// Partitions is the number of lanes, or of a topic's partitions.
 	Partitions int
 }
+
+// UploadLogPrefix begins the ids that upload logs give themselves.
+const UploadLogPrefix = "log_"
+
+// IsUploadLog says that it is an upload log: its lanes share suites out by another
+// hash than a topic's partitions.
+func (l LogIdentity) IsUploadLog() bool { return strings.HasPrefix(l.ID, UploadLogPrefix) }
 
 // LogFollower is state that is a pure function of a log: the state resource
 // behind stateful processors. A log's input or buffer asks it where to begin.

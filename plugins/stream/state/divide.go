@@ -21,7 +21,10 @@ type Division struct {
 // suite may stay.
 type Divider func(t *Table, mine func(org, suite string) bool)
 
-var errSameLog = errors.New("a log keeps its number of partitions: more are another log, and --log names it")
+var (
+	errSameLog    = errors.New("a log keeps its number of partitions: more are another log, and --log names it")
+	errOtherLanes = errors.New("one of the two logs is an upload log and one a topic, whose partitions have other suites: let the new pipeline read the old uploads instead (input upload_log)")
+)
 
 // checkGrowth refuses what cannot be shared out.
 func (in *importer) checkGrowth(count, partitions int) error {

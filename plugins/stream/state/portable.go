@@ -240,6 +240,9 @@ func (in *importer) header(line portableLine) error {
 		return nil
 	}
 	in.elsewhere = log.ID != line.LogID
+	if came := (testengine.LogIdentity{ID: line.LogID}); came.IsUploadLog() != log.IsUploadLog() {
+		return errOtherLanes
+	}
 	if log.Partitions != line.Count {
 		if err := in.checkGrowth(line.Count, log.Partitions); err != nil {
 			return err

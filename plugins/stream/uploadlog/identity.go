@@ -11,6 +11,7 @@ import (
 	"path"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 const (
@@ -69,7 +70,7 @@ func (l *Log) makeIdentity(name string) error {
 	}
 	l.head = identity{
 		Version: formatVersion,
-		ID:      "log_" + hex.EncodeToString(random[:12]),
+		ID:      testengine.UploadLogPrefix + hex.EncodeToString(random[:12]),
 		Lanes:   l.options.Lanes,
 		Salt:    binary.LittleEndian.Uint32(random[16:]),
 	}

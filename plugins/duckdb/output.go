@@ -10,6 +10,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/duckdb/rows"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -69,7 +70,7 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 	if err := message.NotRemembered(batch); err != nil {
 		return err
 	}
-	pause := o.first
+	wait := o.first
 	for {
 		err := o.database.write(ctx, batch)
 		if err == nil {
@@ -84,13 +85,11 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 		}
 		o.retries.Incr(1)
 		at, _ := message.Position(batch[0])
-		o.res.Logger().Errorf("Storing a batch that begins with record %v, next try in %s: %v", at, pause, err)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
+		o.res.Logger().Errorf("Storing a batch that begins with record %v, next try in %s: %v", at, wait, err)
+		if !pause.For(ctx, wait) {
 			return ctx.Err()
 		}
-		pause = min(pause*2, o.longest)
+		wait = min(wait*2, o.longest)
 	}
 }
 

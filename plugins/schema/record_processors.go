@@ -9,6 +9,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -125,11 +126,7 @@ func (p *recordProcessor) Process(ctx context.Context, m *service.Message) (serv
 			return nil, err
 		}
 		p.res.Logger().Warnf("a record waits for the registry: %v", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !pause.For(ctx, wait) {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/simulate/world"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -145,14 +146,10 @@ func (s *simulator) wait(ctx context.Context) error {
 	if s.live.Before(now) {
 		s.live = now
 	}
-	timer := time.NewTimer(s.live.Sub(now))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !pause.For(ctx, s.live.Sub(now)) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 func (s *simulator) liveUpload() (service.MessageBatch, int64) {

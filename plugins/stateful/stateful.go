@@ -19,6 +19,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -114,8 +115,8 @@ func (l *Lanes[T]) Take(ctx context.Context, m *service.Message, now int64, take
 			return err
 		}
 		l.log.Errorf("Holding %s at record %v: %v", l.memory.Table, at, err)
-		if err := pause(ctx); err != nil {
-			return err
+		if !pause.For(ctx, holdPause) {
+			return errors.Join(errors.New("waiting for the state"), ctx.Err())
 		}
 	}
 }
@@ -214,16 +215,5 @@ func providerFrom(res *service.Resources, label string) func(ctx context.Context
 	}
 	return func(ctx context.Context) (state.Provider, error) {
 		return fields.Resource[state.Provider](ctx, res, "testengine_state", label)
-	}
-}
-
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(holdPause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return errors.Join(errors.New("waiting for the state"), ctx.Err())
-	case <-timer.C:
-		return nil
 	}
 }

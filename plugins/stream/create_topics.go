@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/topics"
 )
@@ -65,13 +66,8 @@ func CreateTopics(ctx context.Context, client *kgo.Client, settings topics.Setti
 func patiently(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if err == nil || !kerr.IsRetriable(err) {
+		if err == nil || !kerr.IsRetriable(err) || !pause.For(ctx, 200*time.Millisecond) {
 			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -210,7 +211,7 @@ func (u *uploadLog) handOut(lane int, from int64) (service.MessageBatch, service
 
 // restore brings the lane's state to the lane's cursor and lets it go on from there.
 func (u *uploadLog) restore(lane, nacks int) {
-	if !u.pause(nacks) {
+	if !u.rest(nacks) {
 		return
 	}
 	next, err := u.whereToBegin(u.running, lane)
@@ -239,20 +240,13 @@ func outOfOrder(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO)
 }
 
-// pause waits a little longer after each failure in a row; false means that the buffer closes.
-func (u *uploadLog) pause(nacks int) bool {
+// rest waits a little longer after each failure in a row; false means that the buffer closes.
+func (u *uploadLog) rest(nacks int) bool {
 	if nacks == 0 {
 		return u.running.Err() == nil
 	}
 	wait := min(longestRetryPause, 5*time.Millisecond<<min(nacks, 10))
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-u.running.Done():
-		return false
-	}
+	return pause.For(u.running, wait)
 }
 
 // whereToBegin asks the store and the state. Neither may be behind what the log still has.

@@ -10,6 +10,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -110,8 +111,8 @@ func (in *kafkaStateful) ReadBatch(ctx context.Context) (service.MessageBatch, s
 		case err != nil:
 			batch.Done(err)
 			in.mgr.Logger().Errorf("Reading records of %s: %v", batch.Lane, err)
-			if err := in.pause(ctx); err != nil {
-				return nil, nil, err
+			if !pause.For(ctx, readPause) {
+				return nil, nil, ctx.Err()
 			}
 		case len(messages) == 0:
 			batch.Done(nil)
@@ -125,15 +126,6 @@ func (in *kafkaStateful) ReadBatch(ctx context.Context) (service.MessageBatch, s
 }
 
 const readPause = 100 * time.Millisecond
-
-func (*kafkaStateful) pause(ctx context.Context) error {
-	select {
-	case <-time.After(readPause):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // messages makes the batch's messages. Records that never can be one go to the
 // dead letters; an error is for now.

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 )
 
@@ -95,7 +96,7 @@ func (b *Bucket) PutNew(ctx context.Context, name string, content []byte) error 
 		case http.StatusPreconditionFailed:
 			return fmt.Errorf("storing %s in bucket %s: %w", name, b.name, state.ErrTaken)
 		case http.StatusConflict:
-			if try < conflicts && wait(ctx) {
+			if try < conflicts && pause.For(ctx, conflictPause) {
 				continue
 			}
 		}
@@ -103,17 +104,6 @@ func (b *Bucket) PutNew(ctx context.Context, name string, content []byte) error 
 			return fmt.Errorf("storing %s in bucket %s: %w", name, b.name, err)
 		}
 		return nil
-	}
-}
-
-func wait(ctx context.Context) bool {
-	timer := time.NewTimer(conflictPause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 )
 
 // errSuperseded ends a bringer whose lane has another destination by now.
@@ -32,7 +34,7 @@ func (s *Source) bring(l *lane, c int64) {
 				return
 			}
 			s.options.Logger.Warnf("Bringing %s to offset %d, next try follows: %v", l.Lane, c, err)
-			if !pause(s.running, backOff(failures)) {
+			if !pause.For(s.running, backOff(failures)) {
 				return
 			}
 		}
@@ -103,7 +105,7 @@ func (s *Source) untilBack(ctx context.Context, l *lane, load int) error {
 		case !busy:
 			return nil
 		}
-		if !pause(ctx, firstPause) {
+		if !pause.For(ctx, firstPause) {
 			return ctx.Err()
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 )
 
 // idlePoll is how long a cycle without a record waits at a time.
@@ -32,7 +34,7 @@ func (s *Source) runTransactions(ctx context.Context) error {
 		if failures++; committed {
 			failures = 0
 		} else {
-			pause(ctx, backOff(failures))
+			pause.For(ctx, backOff(failures))
 		}
 	}
 	return nil

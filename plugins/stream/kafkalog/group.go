@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -55,7 +56,7 @@ func (g *Group) AwaitNobody(ctx context.Context) error {
 		case held == nil:
 			held = err
 		}
-		if !pause(ctx, longestPause) {
+		if !pause.For(ctx, longestPause) {
 			return fmt.Errorf("waiting until nobody is in group %s: %w", g.source.options.Group, held)
 		}
 	}
@@ -77,7 +78,7 @@ func (g *Group) Begins(ctx context.Context) (begins map[int]int64, err error) {
 func (g *Group) Stands(ctx context.Context, settled bool) (map[int]Stand, error) {
 	for {
 		stands, err := g.stands(ctx, settled)
-		if err == nil || errors.Is(err, ErrRefused) || !kerr.IsRetriable(errors.Unwrap(err)) || !pause(ctx, longestPause) {
+		if err == nil || errors.Is(err, ErrRefused) || !kerr.IsRetriable(errors.Unwrap(err)) || !pause.For(ctx, longestPause) {
 			return stands, err
 		}
 	}

@@ -15,7 +15,6 @@
 package kafkalog
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -202,18 +201,6 @@ func (*refusal) Is(target error) bool { return target == ErrRefused }
 
 func refuse(template string, args ...any) error {
 	return &refusal{fmt.Sprintf(template, args...)}
-}
-
-// pause waits, or ends with ctx: then it is false.
-func pause(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 const (

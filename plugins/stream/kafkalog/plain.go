@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 )
 
 // runPlain is one session without transactions: offsets are committed after the
@@ -141,7 +143,7 @@ func (s *Source) drain(ctx context.Context, client *kgo.Client, partitions map[s
 		}
 	}
 	s.mu.Unlock()
-	for s.anyBusy(partitions) && pause(ctx, firstPause) {
+	for s.anyBusy(partitions) && pause.For(ctx, firstPause) {
 		continue
 	}
 	if err := s.commitDone(ctx, client, partitions); err != nil {

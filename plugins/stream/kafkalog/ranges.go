@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 )
 
 // runRanges is one session for stores: each lane is cut into ranges, every range
@@ -122,7 +124,7 @@ func (s *Source) nextRange(ctx context.Context, client *kgo.Client, l *lane, loa
 				s.options.Logger.Warnf("Committing the end of a range, which is tried again, %s: %v", s.uncommitted(), err)
 			}
 		}
-		if !pause(ctx, min(cutPause, period)) {
+		if !pause.For(ctx, min(cutPause, period)) {
 			return nil
 		}
 	}
@@ -206,7 +208,7 @@ func (s *Source) deliverRange(ctx context.Context, l *lane, load int, batch *Bat
 			return err
 		}
 		s.options.Logger.Warnf("A range of %s came back with an error and is handed out again, offset %d to %d: %v", l.Lane, batch.Range.Begin, batch.Range.End, err)
-		if !pause(ctx, backOff(failures)) {
+		if !pause.For(ctx, backOff(failures)) {
 			return ctx.Err()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -115,7 +116,7 @@ func (s *Source) work(ctx context.Context) {
 		if time.Since(began) > longestPause {
 			failures = 0
 		}
-		pause(ctx, backOff(failures))
+		pause.For(ctx, backOff(failures))
 	}
 }
 

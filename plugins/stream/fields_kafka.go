@@ -161,7 +161,6 @@ func kafkaProducerOptions(conf *service.ParsedConfig) (k kafkaProducer, err erro
 const (
 	instanceName  = "instance"
 	instanceBytes = 8
-	longestName   = 256
 )
 
 // instance is a name that survives restarts: it is kept in a folder that this
@@ -180,43 +179,23 @@ func instance(d disk.Disk, dir string) (name string, lock io.Closer, err error) 
 }
 
 func readOrMakeInstance(d disk.Disk, dir string) (string, error) {
-	file, err := d.Open(path.Join(dir, instanceName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return makeInstance(d, dir)
+	file := path.Join(dir, instanceName)
+	content, err := disk.Read(d, file)
+	switch name := strings.TrimSpace(string(content)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return makeInstance(d, file)
+	case err == nil && name == "":
+		return "", fmt.Errorf("the file %s is empty", file)
+	default:
+		return name, err
 	}
-	if err != nil {
-		return "", err
-	}
-	text := make([]byte, longestName)
-	n, err := file.ReadAt(text, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", errors.Join(err, file.Close())
-	}
-	name := strings.TrimSpace(string(text[:n]))
-	if name == "" {
-		return "", errors.Join(fmt.Errorf("the file %s is empty", path.Join(dir, instanceName)), file.Close())
-	}
-	return name, file.Close()
 }
 
-// makeInstance writes the name under another one first: a crash leaves no half a name.
-func makeInstance(d disk.Disk, dir string) (string, error) {
+func makeInstance(d disk.Disk, file string) (string, error) {
 	random := make([]byte, instanceBytes)
 	_, _ = rand.Read(random) // It never fails.
 	name := hex.EncodeToString(random)
-	draft := path.Join(dir, instanceName+".new")
-	if err := d.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	file, err := d.Create(draft)
-	if err != nil {
-		return "", err
-	}
-	_, err = file.WriteAt([]byte(name+"\n"), 0)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return "", err
-	}
-	return name, errors.Join(d.Rename(draft, path.Join(dir, instanceName)), d.SyncDir(dir))
+	return name, disk.Replace(d, file, []byte(name+"\n"))
 }
 
 // rounded is a duration in whole milliseconds, the brokers' unit.

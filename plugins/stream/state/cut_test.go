@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
 )
 
@@ -39,7 +40,7 @@ func TestABaseThatWasCutIsNeverUsedAgain(t *testing.T) {
 	}
 	for name, content := range before {
 		if !strings.Contains(name, segmentPrefix) {
-			require.NoError(t, writeWhole(d, name, content))
+			require.NoError(t, disk.Replace(d, name, content))
 		}
 	}
 	s = openTest(t, d, Options{})

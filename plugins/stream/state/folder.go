@@ -250,5 +250,5 @@ func ours(name string) bool {
 	_, isSegment := numberOf(name, segmentPrefix, segmentSuffix)
 	_, isBase := numberOf(name, basePrefix, baseSuffix)
 	_, isManifest := numberOf(name, manifestPrefix, manifestSuffix)
-	return isSegment || isBase || isManifest || path.Ext(name) == temporarySuffix
+	return isSegment || isBase || isManifest || path.Ext(name) == disk.TemporarySuffix
 }

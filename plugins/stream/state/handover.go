@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -78,7 +77,7 @@ func handOver(d disk.Disk, from, to string) (Handover, error) {
 	if err != nil {
 		return h, fmt.Errorf("handing over: %w", err)
 	}
-	if err := errors.Join(writeWhole(d, path.Join(from, handedOverName), content), d.SyncDir(from)); err != nil {
+	if err := disk.Replace(d, path.Join(from, handedOverName), content); err != nil {
 		return h, fmt.Errorf("handing over: %w", err)
 	}
 	// Only now may the new one begin: a crash before leaves nobody who works.
@@ -100,21 +99,13 @@ func (f *folder) reaches(next int64) bool {
 
 // errHandedOver is the guard against two versions of a pipeline that both work.
 func errHandedOver(d disk.Disk, dir string) error {
-	file, err := d.Open(path.Join(dir, handedOverName))
+	content, err := disk.Read(d, path.Join(dir, handedOverName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("opening the state: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // only read
 	var h Handover
-	size, err := file.Size()
 	if err == nil {
-		content := make([]byte, size)
-		if _, err = file.ReadAt(content, 0); err == nil || errors.Is(err, io.EOF) {
-			err = json.Unmarshal(content, &h)
-		}
+		err = json.Unmarshal(content, &h)
 	}
 	if err != nil {
 		return fmt.Errorf("opening the state: reading %s: %w", handedOverName, err)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
-	"io/fs"
 	"path"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
@@ -70,41 +68,15 @@ func writeManifest(d disk.Disk, dir string, m manifest) error {
 		return err
 	}
 	name := numbered(dir, manifestPrefix, m.Number, manifestSuffix)
-	if err := writeWhole(d, name+temporarySuffix, whole); err != nil {
+	if err := disk.Replace(d, name, whole); err != nil {
 		return fmt.Errorf("writing a manifest: %w", err)
 	}
-	if err := d.Rename(name+temporarySuffix, name); err != nil {
-		return fmt.Errorf("writing a manifest: %w", err)
-	}
-	return d.SyncDir(dir)
-}
-
-func writeWhole(d disk.Disk, name string, content []byte) error {
-	if err := d.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	file, err := d.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := file.WriteAt(content, 0); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	return errors.Join(file.Sync(), file.Close())
+	return nil
 }
 
 func readManifest(d disk.Disk, name string) (m manifest, err error) {
-	file, err := d.Open(name)
+	whole, err := disk.Read(d, name)
 	if err != nil {
-		return m, err
-	}
-	defer file.Close() //nolint:errcheck // only read
-	size, err := file.Size()
-	if err != nil {
-		return m, err
-	}
-	whole := make([]byte, size)
-	if _, err := file.ReadAt(whole, 0); err != nil && !errors.Is(err, io.EOF) {
 		return m, err
 	}
 	if err := openSealed(whole, &m); err != nil {

@@ -48,7 +48,6 @@ const (
 	segmentPrefix, segmentSuffix   = "delta-", ".seg"
 	basePrefix, baseSuffix         = "base-", ".bas"
 	manifestPrefix, manifestSuffix = "manifest-", ".json"
-	temporarySuffix                = ".tmp"
 	numberDigits                   = 12
 )
 

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"path"
 	"strconv"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 )
 
 const checkpointName = "checkpoint"
@@ -42,7 +44,7 @@ func (l *Log) Checkpoint() error {
 	if bytes.Equal(raw, l.saved) {
 		return nil
 	}
-	if err := replaceFile(l.disk, path.Join(l.dir, checkpointName), raw); err != nil {
+	if err := disk.Replace(l.disk, path.Join(l.dir, checkpointName), raw); err != nil {
 		return fmt.Errorf("writing the log's checkpoint: %w", err)
 	}
 	l.saved = raw
@@ -63,7 +65,7 @@ func (l *Log) checkpoint() checkpoint {
 
 // readCheckpoint returns the zero checkpoint when there is none that can be read.
 func (l *Log) readCheckpoint() (checkpoint, error) {
-	raw, err := readFile(l.disk, path.Join(l.dir, checkpointName))
+	raw, err := disk.Read(l.disk, path.Join(l.dir, checkpointName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return checkpoint{}, nil
 	}

@@ -32,7 +32,7 @@ type identity struct {
 
 func (l *Log) openIdentity() error {
 	name := path.Join(l.dir, identityName)
-	raw, err := readFile(l.disk, name)
+	raw, err := disk.Read(l.disk, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && l.options.ReadOnly:
 		return fmt.Errorf("there is no upload log in %s: %w", l.dir, err)
@@ -81,7 +81,7 @@ func (l *Log) makeIdentity(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(l.disk, name, append(raw, '\n')); err != nil {
+	if err := disk.Replace(l.disk, name, append(raw, '\n')); err != nil {
 		return fmt.Errorf("writing the log's identity: %w", err)
 	}
 	// The folder's own name must survive a power cut too.
@@ -89,44 +89,4 @@ func (l *Log) makeIdentity(name string) error {
 		return fmt.Errorf("syncing the folder of the log: %w", err)
 	}
 	return nil
-}
-
-func readFile(d disk.Disk, name string) ([]byte, error) {
-	file, err := d.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // It was only read.
-	size, err := file.Size()
-	if err != nil {
-		return nil, err
-	}
-	raw := make([]byte, size)
-	if n, err := file.ReadAt(raw, 0); err != nil && (n < len(raw) || !errors.Is(err, io.EOF)) {
-		return nil, err
-	}
-	return raw, nil
-}
-
-// replaceFile writes a small file so that a crash leaves the old one or the new one.
-func replaceFile(d disk.Disk, name string, content []byte) error {
-	part := name + ".part"
-	if err := d.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	file, err := d.Create(part)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteAt(content, 0)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err := errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if err := d.Rename(part, name); err != nil {
-		return err
-	}
-	return d.SyncDir(path.Dir(name))
 }

@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -52,7 +53,7 @@ func (l *Log) openSegments() error {
 	}
 	var found []*segment
 	for _, name := range names {
-		if strings.HasSuffix(name, ".part") && !l.options.ReadOnly {
+		if strings.HasSuffix(name, disk.TemporarySuffix) && !l.options.ReadOnly {
 			if err := l.disk.Remove(l.dir + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("removing a file that was never finished: %w", err)
 			}

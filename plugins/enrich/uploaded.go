@@ -30,7 +30,7 @@ func newUploadedOwners(folder string, logger *service.Logger) (*uploadedOwners, 
 		return u, nil
 	}
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(path) == ".new" {
+		if err != nil || entry.IsDir() || filepath.Ext(path) == disk.TemporarySuffix {
 			return err
 		}
 		content, err := os.ReadFile(path) //nolint:gosec // the folder is the operator's own
@@ -94,10 +94,7 @@ func (u *uploadedOwners) keep(org, suite, content string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("keeping the owners of %s/%s: %w", org, suite, err)
 	}
-	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
-		return fmt.Errorf("keeping the owners of %s/%s: %w", org, suite, err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := disk.Replace(disk.OS(), path, []byte(content)); err != nil {
 		return fmt.Errorf("keeping the owners of %s/%s: %w", org, suite, err)
 	}
 	return nil

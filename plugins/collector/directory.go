@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 )
 
 // directory is the tenant.Directory behind the door: a suites file and what the
@@ -24,22 +25,7 @@ type directory struct {
 	uses sync.Map
 
 	// stamp is of the file as it was read, seen as it was last looked at.
-	stamp, seen fileStamp
-}
-
-// fileStamp tells one state of a file from the next.
-type fileStamp struct {
-	modified time.Time
-	size     int64
-	missing  bool
-}
-
-func stampOf(file string) fileStamp {
-	info, err := os.Stat(file)
-	if err != nil {
-		return fileStamp{missing: true}
-	}
-	return fileStamp{modified: info.ModTime(), size: info.Size()}
+	stamp, seen disk.Stamp
 }
 
 // newDirectory reads the file for the first time: what is broken now is a
@@ -78,13 +64,13 @@ func (d *directory) reload() (changed bool, err error) {
 	if d.file == "" {
 		return false, nil
 	}
-	now := stampOf(d.file)
+	now := disk.StampOf(d.file)
 	settled := now == d.seen
 	d.seen = now
 	if !settled || now == d.stamp {
 		return false, nil
 	}
-	if now.missing || now.size == 0 {
+	if now.Empty() {
 		d.stamp = now
 		err = fmt.Errorf("reading suites: %s: %w", d.file, errGone)
 	} else {
@@ -97,7 +83,7 @@ func (d *directory) load() error {
 	var suites []tenant.Suite
 	var organizations []tenant.Organization
 	if d.file != "" {
-		d.stamp = stampOf(d.file)
+		d.stamp = disk.StampOf(d.file)
 		raw, err := os.ReadFile(d.file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("reading suites: %w", err)

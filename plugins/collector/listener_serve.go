@@ -8,11 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 )
 
 // serve binds the address and starts the server, once.
@@ -133,7 +134,7 @@ type certificate struct {
 
 	mu      sync.Mutex
 	looked  time.Time
-	written time.Time
+	stamp   disk.Stamp
 	current *tls.Certificate
 }
 
@@ -155,8 +156,8 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return c.current, nil
 	}
 	c.looked = now
-	info, err := os.Stat(c.certFile)
-	if err == nil && c.current != nil && info.ModTime().Equal(c.written) {
+	stamp := disk.StampOf(c.certFile)
+	if c.current != nil && stamp == c.stamp {
 		return c.current, nil
 	}
 	pair, loadErr := tls.LoadX509KeyPair(c.certFile, c.keyFile)
@@ -166,10 +167,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		}
 		return nil, loadErr
 	}
-	c.current = &pair
-	if err == nil {
-		c.written = info.ModTime()
-	}
+	c.current, c.stamp = &pair, stamp
 	return c.current, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/enrich/owners"
+	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
 )
 
 // A watcher reads files again when they change. One that cannot be read, or
@@ -25,8 +26,7 @@ type watcher struct {
 type watched struct {
 	name, path string
 	load       func(content []byte) error
-	seen       time.Time
-	size       int64
+	seen       disk.Stamp
 	complained string
 }
 
@@ -42,18 +42,15 @@ func (w *watcher) add(name, path string, load func([]byte) error) error {
 
 // check reads the file if it has changed.
 func (f *watched) check() (changed bool, err error) {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return false, fmt.Errorf("reading the %s file: %w", f.name, err)
-	}
-	if info.ModTime().Equal(f.seen) && info.Size() == f.size {
+	stamp := disk.StampOf(f.path)
+	if stamp == f.seen {
 		return false, nil
 	}
 	content, err := os.ReadFile(f.path)
 	if err != nil {
 		return false, fmt.Errorf("reading the %s file: %w", f.name, err)
 	}
-	f.seen, f.size = info.ModTime(), info.Size()
+	f.seen = stamp
 	if err := f.load(content); err != nil {
 		return true, fmt.Errorf("reading the %s file %s: %w", f.name, f.path, err)
 	}

@@ -1,6 +1,7 @@
 // Package disk is the only door from the log and the state to a filesystem, so
 // that tests can put another one behind it: one that loses unsynced bytes (a
-// power cut), is full, or fails.
+// power cut), is full, or fails. Components replace and watch their files with
+// it too.
 package disk
 
 import (

@@ -73,18 +73,18 @@ Reading needs a token with the scope `+"`read`"+` unless the listener is bound t
 			fields.NewDuration(afQueryTimeout).
 				Description("How long a question to the store may take, its wait for a free place included, before it is answered 503.").
 				Default("10s").Advanced(),
-			service.NewIntField(afMaxQueries).
+			fields.NewNumber(afMaxQueries, 1, fields.Endless).
 				Description("Questions to the store at a time. Further ones wait.").
-				Default(8).Advanced().LintRule(`root = if this < 1 { "max_queries must be at least 1" }`),
-			service.NewIntField(afMaxRows).
+				Default(8).Advanced(),
+			fields.NewNumber(afMaxRows, 1, mostRows).
 				Description("Rows of a slice. The answer says when there were more.").
-				Default(1000).Advanced().LintRule(`root = if this < 1 { "max_rows must be at least 1" }`),
-			service.NewIntField(afMaxExecutions).
+				Default(1000).Advanced(),
+			fields.NewNumber(afMaxExecutions, 1, mostRows).
 				Description("Executions of a test that its page shows as history.").
-				Default(500).Advanced().LintRule(`root = if this < 1 { "max_history must be at least 1" }`),
-			service.NewIntField(afMaxStreams).
+				Default(500).Advanced(),
+			fields.NewNumber(afMaxStreams, 0, fields.Endless).
 				Description("Readers that may follow verdicts at a time. Further ones are answered 503; their pages work without updating themselves.").
-				Default(256).Advanced().LintRule(`root = if this < 0 { "max_streams must not be negative" }`),
+				Default(256).Advanced(),
 			fields.NewDuration(afStreamInterval).
 				Description("The shortest time between two looks at the store for a reader that follows verdicts.").
 				Default("250ms").Advanced(),
@@ -120,32 +120,18 @@ type config struct {
 	streamInterval time.Duration
 }
 
+// mostRows bounds what an answer holds in memory.
+const mostRows = 10_000_000
+
 func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
-	keep := func(e error) {
-		if err == nil {
-			err = e
-		}
+	p := fields.Into(&err, conf)
+	c = config{
+		listener: p.Text(afListener), store: p.Text(afStore), storeType: p.Text(afStoreType),
+		requireToken: p.Text(afRequireToken), pageTitle: p.Text(afPageTitle),
+		queryTimeout: p.Period(afQueryTimeout), streamInterval: p.Period(afStreamInterval),
+		maxQueries: p.NumberWithin(1, fields.Endless, afMaxQueries), maxRows: p.NumberWithin(1, mostRows, afMaxRows),
+		maxHistory: p.NumberWithin(1, mostRows, afMaxExecutions), maxStreams: p.NumberWithin(0, fields.Endless, afMaxStreams),
 	}
-	text := func(name string) string {
-		value, e := conf.FieldString(name)
-		keep(e)
-		return value
-	}
-	number := func(name string) int {
-		value, e := conf.FieldInt(name)
-		keep(e)
-		return value
-	}
-	duration := func(name string) time.Duration {
-		value, e := fields.Duration(conf, name)
-		keep(e)
-		return value
-	}
-	c.listener, c.store, c.storeType = text(afListener), text(afStore), text(afStoreType)
-	c.requireToken, c.pageTitle = text(afRequireToken), text(afPageTitle)
-	c.queryTimeout, c.streamInterval = duration(afQueryTimeout), duration(afStreamInterval)
-	c.maxQueries, c.maxRows = number(afMaxQueries), number(afMaxRows)
-	c.maxHistory, c.maxStreams = number(afMaxExecutions), number(afMaxStreams)
 	return c, err
 }
 

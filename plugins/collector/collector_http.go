@@ -127,12 +127,12 @@ func inputFields() []*service.ConfigField {
 			fields.NewDuration(cfMaxLag).Description("How far what stands behind may be behind before the number falls to the least and nothing but results is taken. A buffer `upload_log` that names the same listener tells it: the age of the oldest upload that its output lacks. 0s does not look.").Default("0s"),
 		).Description("How many uploads are worked on at a time, between their last byte and their answer. The number follows the time until the stream acknowledges: it falls while that grows and rises while it does not. Uploads beyond it wait, those of the organisation that has least in work for its weight first, no longer than in_flight_wait. Results always wait; when others wait already, links (`GET uploads/metadata`) are turned away first, TESTOWNERS files next and OTLP's logs and metrics last.").Advanced().
 			LintRule(`root = if this.least.or(8) < 1 || this.first.or(16) < this.least.or(8) || this.most.or(128) < this.first.or(16) { "concurrency needs 1 <= least <= first <= most" }`),
-		service.NewIntField(cfWrongTokens).
+		fields.NewNumber(cfWrongTokens, 0, fields.Endless).
 			Description("Wrong tokens a client's address may present in a minute; further ones are answered 429 instead of 401. 0 is without limit.").
 			Default(120).Advanced(),
-		service.NewIntField(cfBatchUploads).
+		fields.NewNumber(cfBatchUploads, 1, fields.Endless).
 			Description("The most uploads handed to the stream as one batch. Only what is waiting already goes together: a batch never waits for more.").
-			Default(64).Advanced().LintRule(`root = if this < 1 { "batch_uploads must be at least 1" }`),
+			Default(64).Advanced(),
 		service.NewStringField(cfBatchBytes).
 			Description("Bytes beyond which no further upload joins a batch.").
 			Default("1MiB").Advanced(),
@@ -160,41 +160,38 @@ type doorConfig struct {
 	batchBytes                                 int64
 }
 
+// mostBytes bounds what is a size: 1 TiB.
+const mostBytes = 1 << 40
+
 func doorFromParsed(conf *service.ParsedConfig) (c doorConfig, err error) {
 	p := fields.Into(&err, conf)
 	c.listener = p.Text(cfListener)
 	c.path = p.Text(cfPath)
 	c.suitesFile = p.Text(cfSuitesFile)
-	c.reloadEvery = p.Duration(cfReloadEvery)
+	c.reloadEvery = p.Period(cfReloadEvery)
 	c.dataDir = p.Text(cfData)
 	c.quickstart = p.Text(cfQuickstart)
 	c.token = p.Text(cfToken)
-	c.bodyBytes = p.Bytes(cfMaxBody)
-	c.decodedBytes = p.Bytes(cfMaxDecoded)
-	c.inFlightBytes = p.Bytes(cfInFlight)
+	c.bodyBytes = p.BytesWithin(1, mostBytes, cfMaxBody)
+	c.decodedBytes = p.BytesWithin(1, mostBytes, cfMaxDecoded)
+	c.inFlightBytes = p.BytesWithin(1, mostBytes, cfInFlight)
 	c.inFlightWait = p.Duration(cfInFlightWait)
-	c.answerTimeout = p.Duration(cfAnswerTimeout)
+	c.answerTimeout = p.Period(cfAnswerTimeout)
 	c.retryAfter = p.Duration(cfRetryAfter)
 	c.reuseBodies = p.Truth(cfReuseBodies)
-	c.batchUploads = p.Number(cfBatchUploads)
-	c.batchBytes = p.Bytes(cfBatchBytes)
-	c.wrongTokens = p.Number(cfWrongTokens)
+	c.batchUploads = p.NumberWithin(1, fields.Endless, cfBatchUploads)
+	c.batchBytes = p.BytesWithin(1, mostBytes, cfBatchBytes)
+	c.wrongTokens = p.NumberWithin(0, fields.Endless, cfWrongTokens)
 	c.leastRequests, c.mostRequests, c.firstRequests = p.Number(cfConcurrency, cfLeast), p.Number(cfConcurrency, cfMost), p.Number(cfConcurrency, cfFirst)
 	c.maxLag = p.Duration(cfConcurrency, cfMaxLag)
 	switch {
 	case err != nil:
 	case !strings.HasPrefix(c.path, "/"):
 		err = fmt.Errorf("reading %s: %q must begin with /", cfPath, c.path)
-	case c.answerTimeout == 0:
-		err = fmt.Errorf("reading %s: it must be more than 0", cfAnswerTimeout)
-	case c.bodyBytes < 1 || c.decodedBytes < 1:
-		err = fmt.Errorf("reading %s and %s: they must be sizes above 0", cfMaxBody, cfMaxDecoded)
 	case c.inFlightBytes <= c.bodyBytes:
 		err = fmt.Errorf("reading %s: it must be more than %s, or the largest upload never fits", cfInFlight, cfMaxBody)
 	case c.leastRequests < 1 || c.firstRequests < c.leastRequests || c.mostRequests < c.firstRequests:
 		err = fmt.Errorf("reading %s: 1 <= %s <= %s <= %s is needed", cfConcurrency, cfLeast, cfFirst, cfMost)
-	case c.reloadEvery <= 0:
-		err = fmt.Errorf("reading %s: it must be more than 0", cfReloadEvery)
 	}
 	return c, err
 }

@@ -101,9 +101,9 @@ A connection of HTTP/1.1 without TLS that has had no request for a second waits 
 			fields.NewDuration(lfShutdownTimeout).
 				Description("How long requests that are being answered may take at shutdown before their connections are closed.").
 				Default("5s").Advanced(),
-			service.NewIntField(lfMaxConnections).
+			fields.NewNumber(lfMaxConnections, 1, mostConnections).
 				Description("Connections open at a time. Further clients wait in the system's queue.").
-				Default(2048).Advanced().LintRule(`root = if this < 1 { "max_connections must be at least 1" }`),
+				Default(2048).Advanced(),
 			service.NewStringField(lfMaxHeaderBytes).
 				Description("Size a request's header may have before it is answered 431.").
 				Default("64KiB").Advanced(),
@@ -137,18 +137,25 @@ type listenerConfig struct {
 	proxies           proxies
 }
 
+const (
+	// mostConnections bounds max_connections: each has a place that is made at the start.
+	mostConnections = 10_000_000
+	// mostHeaderBytes bounds max_header_bytes: 1 GiB.
+	mostHeaderBytes = 1 << 30
+)
+
 func listenerFromParsed(conf *service.ParsedConfig) (c listenerConfig, err error) {
 	p := fields.Into(&err, conf)
 	c.address = p.Text(lfAddress)
 	c.baseURL = p.Text(lfBaseURL)
 	c.certFile = p.Text(lfTLS, lfTLSCertFile)
 	c.keyFile = p.Text(lfTLS, lfTLSKeyFile)
-	c.readHeaderTimeout = p.Duration(lfReadHeaderTimeout)
-	c.readTimeout = p.Duration(lfReadTimeout)
-	c.idleTimeout = p.Duration(lfIdleTimeout)
+	c.readHeaderTimeout = p.Period(lfReadHeaderTimeout)
+	c.readTimeout = p.Period(lfReadTimeout)
+	c.idleTimeout = p.Period(lfIdleTimeout)
 	c.shutdownTimeout = p.Duration(lfShutdownTimeout)
-	c.maxConnections = p.Number(lfMaxConnections)
-	c.maxHeaderBytes = int(p.Bytes(lfMaxHeaderBytes))
+	c.maxConnections = p.NumberWithin(1, mostConnections, lfMaxConnections)
+	c.maxHeaderBytes = int(p.BytesWithin(1, mostHeaderBytes, lfMaxHeaderBytes))
 	proxies, wrong := parseProxies(p.List(lfTrustedProxies))
 	c.proxies = proxies
 	p.Keep(wrong)

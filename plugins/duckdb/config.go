@@ -34,6 +34,12 @@ const (
 	fieldRetryInterval = "retry_initial"
 )
 
+// mostThreads and mostQueries are more than anybody has use for.
+const (
+	mostThreads = 1024
+	mostQueries = 10_000
+)
+
 func databaseSpec() *service.ConfigSpec {
 	return service.NewConfigSpec().
 		Version("0.1.0").
@@ -47,9 +53,8 @@ func databaseSpec() *service.ConfigSpec {
 			Description("Keep everything in memory and no file, for tests of configurations.").Default(false)).
 		Field(service.NewStringField(fieldMemoryLimit).
 			Description("How much memory DuckDB may use before it spills to a folder beside the file.").Default("512MB")).
-		Field(service.NewIntField(fieldThreads).
-			Description("Threads DuckDB may use while questions are asked; 0 means one a core. Writing takes one.").Default(0).
-			LintRule(`root = if this < 0 { ["threads cannot be negative"] }`)).
+		Field(fields.NewNumber(fieldThreads, 0, mostThreads).
+			Description("Threads DuckDB may use while questions are asked; 0 means one a core. Writing takes one.").Default(0)).
 		Field(service.NewStringField(fieldCheckpoint).
 			Description("Size of the write-ahead log at which it is merged into the file. A greater one writes less often and opens slower after a crash.").
 			Advanced().Default("64MB")).
@@ -58,10 +63,10 @@ func databaseSpec() *service.ConfigSpec {
 			Default("2880h")).
 		Field(fields.NewDuration(fieldCleanEvery).
 			Description("How often what is too old is deleted.").Advanced().Default("1h")).
-		Field(service.NewIntField(fieldTagSets).
+		Field(fields.NewNumber(fieldTagSets, 1, fields.Endless).
 			Description("Different sets of tags a suite may have. Beyond, its uploads' tags are stored with the upload alone, and beyond that again, executions' tags go to a side table, which is slower to write and to slice by.").
 			Advanced().Default(10000)).
-		Field(service.NewIntField(fieldQueries).
+		Field(fields.NewNumber(fieldQueries, 1, mostQueries).
 			Description("Questions answered at one time; more wait.").Advanced().Default(4)).
 		Field(fields.NewDuration(fieldQueryTimeout).
 			Description("Time after which a question is given up, waiting included.").Default("30s")).
@@ -93,48 +98,24 @@ type settings struct {
 }
 
 func settingsFromParsed(conf *service.ParsedConfig) (s settings, err error) {
-	strs := map[string]*string{fieldPath: &s.path, fieldMemoryLimit: &s.memoryLimit, fieldCheckpoint: &s.checkpoint}
-	for field, to := range strs {
-		if *to, err = conf.FieldString(field); err != nil {
-			return s, err
-		}
+	p := fields.Into(&err, conf)
+	s = settings{
+		path: p.Text(fieldPath), inMemory: p.Truth(fieldInMemory), memoryLimit: p.Text(fieldMemoryLimit), checkpoint: p.Text(fieldCheckpoint),
+		threads: p.NumberWithin(0, mostThreads, fieldThreads), tagSets: p.NumberWithin(1, fields.Endless, fieldTagSets),
+		queries: p.NumberWithin(1, mostQueries, fieldQueries), retention: p.Duration(fieldRetention), cleanEvery: p.Period(fieldCleanEvery),
+		queryTimeout: p.Period(fieldQueryTimeout), closeTimeout: p.Period(fieldCloseTimeout),
 	}
-	ints := map[string]*int{fieldThreads: &s.threads, fieldTagSets: &s.tagSets, fieldQueries: &s.queries}
-	for field, to := range ints {
-		if *to, err = conf.FieldInt(field); err != nil {
-			return s, err
-		}
-	}
-	durations := map[string]*time.Duration{
-		fieldRetention: &s.retention, fieldCleanEvery: &s.cleanEvery,
-		fieldQueryTimeout: &s.queryTimeout, fieldCloseTimeout: &s.closeTimeout,
-	}
-	for field, to := range durations {
-		if *to, err = fields.Duration(conf, field); err != nil {
-			return s, err
-		}
-	}
-	if s.inMemory, err = conf.FieldBool(fieldInMemory); err != nil {
-		return s, err
+	switch {
+	case err != nil:
+	case s.path == "" && !s.inMemory:
+		err = errors.New("give a path, or set in_memory")
+	case strings.ContainsAny(s.path, "?%#"):
+		err = fmt.Errorf("the path %q has a ?, %% or # in it, which the driver cannot take", s.path)
 	}
 	if s.threads == 0 {
 		s.threads = runtime.GOMAXPROCS(0)
 	}
-	return s, s.check()
-}
-
-func (s settings) check() error {
-	switch {
-	case s.path == "" && !s.inMemory:
-		return errors.New("give a path, or set in_memory")
-	case strings.ContainsAny(s.path, "?%#"):
-		return fmt.Errorf("the path %q has a ?, %% or # in it, which the driver cannot take", s.path)
-	case s.queries < 1 || s.tagSets < 1 || s.threads < 1:
-		return fmt.Errorf("%s and %s must be at least 1, %s at least 0", fieldQueries, fieldTagSets, fieldThreads)
-	case s.cleanEvery <= 0 || s.queryTimeout <= 0 || s.closeTimeout <= 0 || s.retention < 0:
-		return fmt.Errorf("%s, %s and %s must be longer than nothing, %s at least 0s", fieldCleanEvery, fieldQueryTimeout, fieldCloseTimeout, fieldRetention)
-	}
-	return nil
+	return s, err
 }
 
 func outputSpec() *service.ConfigSpec {
@@ -148,7 +129,8 @@ func outputSpec() *service.ConfigSpec {
 			"\n\nMessages without an offset are stored at least once.").
 		Field(service.NewStringField(fieldDatabase).
 			Description("Label of the `duckdb_database` to write to.").Default("database")).
-		Field(service.NewOutputMaxInFlightField().Default(16)).
+		Field(fields.NewNumber(fieldMaxInFlight, 1, fields.Endless).
+			Description("Batches that may wait to be stored at a time.").Default(16)).
 		Field(fields.NewDuration(fieldRetryInterval).
 			Description("Pause before a failed write is tried again; it doubles with each failure.").Advanced().Default("100ms")).
 		Field(fields.NewDuration(fieldRetryMax).

@@ -17,11 +17,7 @@ import (
 func init() {
 	service.MustRegisterBatchOutput(outputName, outputSpec(),
 		func(conf *service.ParsedConfig, res *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
-			inFlight, err := conf.FieldMaxInFlight()
-			if err != nil {
-				return nil, service.BatchPolicy{}, 0, err
-			}
-			out, err := newOutput(conf, res)
+			out, inFlight, err := outputFromParsed(conf, res)
 			return out, service.BatchPolicy{}, inFlight, err
 		})
 }
@@ -36,23 +32,14 @@ type output struct {
 	retries        *service.MetricCounter
 }
 
-func newOutput(conf *service.ParsedConfig, res *service.Resources) (*output, error) {
-	o := &output{
-		res:        res,
+func outputFromParsed(conf *service.ParsedConfig, res *service.Resources) (o *output, inFlight int, err error) {
+	p := fields.Into(&err, conf)
+	o = &output{
+		res: res, label: p.Text(fieldDatabase), first: p.Period(fieldRetryInterval), longest: p.Period(fieldRetryMax),
 		executions: res.Metrics().NewCounter("testengine_stored_executions_total"),
 		retries:    res.Metrics().NewCounter("testengine_store_retries_total"),
 	}
-	var err error
-	if o.label, err = conf.FieldString(fieldDatabase); err != nil {
-		return nil, err
-	}
-	if o.first, err = fields.Duration(conf, fieldRetryInterval); err != nil {
-		return nil, err
-	}
-	if o.longest, err = fields.Duration(conf, fieldRetryMax); err != nil {
-		return nil, err
-	}
-	return o, nil
+	return o, p.NumberWithin(1, fields.Endless, fieldMaxInFlight), err
 }
 
 // Connect finds the database and waits until it is open.

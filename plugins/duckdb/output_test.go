@@ -127,14 +127,29 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	for _, test := range []struct{ name, yaml, message string }{
 		{"no path", "path: ''", "give a path"},
 		{"a path the driver cannot take", "path: a?b", "which the driver cannot take"},
-		{"no questions", "max_queries: 0", "must be at least 1"},
-		{"no time", "query_timeout: 0s", "must be longer than nothing"},
+		{"no questions", "max_queries: 0", "reading max_queries: it must be between 1 and 10000, not 0"},
+		{"no tags", "max_tag_sets: -1", "reading max_tag_sets: it must be at least 1, not -1"},
+		{"fewer threads than none", "threads: -1", "reading threads: it must be between 0 and 1024, not -1"},
+		{"no time", "query_timeout: 0s", "reading query_timeout: it must be more than 0"},
+		{"an age of less than nothing", "retention: -1h", `reading retention: "-1h" is no time such as 10s`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			conf, err := databaseSpec().ParseYAML(test.yaml, service.GlobalEnvironment())
 			require.NoError(t, err)
 			_, err = settingsFromParsed(conf)
 			require.ErrorContains(t, err, test.message)
+		})
+	}
+	for _, test := range []struct{ name, yaml, message string }{
+		{"tries without a pause", "retry_initial: 0s", "reading retry_initial: it must be more than 0"},
+		{"a longest pause of nothing", "retry_max: 0s", "reading retry_max: it must be more than 0"},
+		{"no batches", "max_in_flight: 0", "reading max_in_flight: it must be at least 1, not 0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			conf, err := outputSpec().ParseYAML(test.yaml, service.GlobalEnvironment())
+			require.NoError(t, err)
+			_, _, err = outputFromParsed(conf, service.MockResources())
+			require.EqualError(t, err, test.message)
 		})
 	}
 }

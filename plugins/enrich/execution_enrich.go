@@ -114,10 +114,9 @@ func lookupFields() []*service.ConfigField {
 			Description("How long an answer holds. After that it is asked for again, and holds until there is a newer one."),
 		fields.NewDuration(lfNegativeTTL).Default("1m").
 			Description("How long it is remembered that there is no answer, or that the source failed."),
-		service.NewIntField(lfMaxEntries).Default(10_000).Advanced().
-			Description("How many keys are remembered.").
-			LintRule(`root = if this < 1 { "max_entries must be at least 1" }`),
-		service.NewIntField(lfMaxTags).Default(50).Advanced().
+		fields.NewNumber(lfMaxEntries, 1, fields.Endless).Default(10_000).Advanced().
+			Description("How many keys are remembered."),
+		fields.NewNumber(lfMaxTags, 0, fields.Endless).Default(50).Advanced().
 			Description("How many tags of an answer are taken, in order of name."),
 		fields.NewDuration(lfTimeout).Default("2s").Advanced().
 			Description("How long a source may take to answer."),
@@ -152,8 +151,8 @@ func enrichFromParsed(conf *service.ParsedConfig) (c enrichConfig, err error) {
 		p := fields.Into(&err, one)
 		l := lookupConfig{
 			name: p.Text(lfName), cache: p.Text(lfCache), file: p.Text(lfFile), prefix: p.Text(lfPrefix),
-			key: p.Interpolated(lfKey), maxTags: p.Number(lfMaxTags), timeout: p.Duration(lfTimeout),
-			remember: lookup.Options{TTL: p.Duration(lfTTL), NegativeTTL: p.Duration(lfNegativeTTL), MaxEntries: p.Number(lfMaxEntries)},
+			key: p.Interpolated(lfKey), maxTags: p.NumberWithin(0, fields.Endless, lfMaxTags), timeout: p.Duration(lfTimeout),
+			remember: lookup.Options{TTL: p.Duration(lfTTL), NegativeTTL: p.Duration(lfNegativeTTL), MaxEntries: p.NumberWithin(1, fields.Endless, lfMaxEntries)},
 		}
 		if (l.cache == "") == (l.file == "") {
 			p.Keep(fmt.Errorf("reading lookup %s: %w", l.name, errSource))

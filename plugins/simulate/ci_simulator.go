@@ -67,10 +67,9 @@ The same seed and settings give the same bytes. What is true can be asked for: `
 			fields.NewDuration(sfLiveInterval).
 				Description("The time between two uploads once the history has been sent. `0s` ends the input there.").
 				Default("1500ms"),
-			service.NewIntField(sfBatchUploads).
+			fields.NewNumber(sfBatchUploads, 1, fields.Endless).
 				Description("The most uploads in one batch of the history.").
-				Default(16).Advanced().
-				LintRule(`root = if this < 1 { "batch_uploads must be at least 1" }`),
+				Default(16).Advanced(),
 			service.NewStringField(sfListener).
 				Description("Label of the `http_listener` on which the truth is served. Empty serves it nowhere. Whoever reaches the listener can read it.").
 				Default(""),
@@ -135,7 +134,7 @@ func simulatorFromParsed(conf *service.ParsedConfig, now time.Time) (c simulator
 		DuplicateShare: p.Fraction(sfDuplicateShare),
 	}
 	c.liveInterval = p.Duration(sfLiveInterval)
-	c.batchUploads = p.Number(sfBatchUploads)
+	c.batchUploads = p.NumberWithin(1, fields.Endless, sfBatchUploads)
 	c.listener = p.Text(sfListener)
 	c.truthFile = p.Text(sfTruthFile)
 	c.positionFile = p.Text(sfPositionFile)

@@ -74,10 +74,9 @@ A line that cannot be used is logged as an error with its number and field, coun
 			service.NewStringField(hfBatchBytes).
 				Description("Size of the bodies at which a batch goes out.").
 				Default("4MiB").Advanced(),
-			service.NewIntField(hfBatchLines).
+			fields.NewNumber(hfBatchLines, 1, fields.Endless).
 				Description("Number of lines at which a batch goes out.").
-				Default(500).Advanced().
-				LintRule(`root = if this < 1 { "batch_lines must be at least 1" }`),
+				Default(500).Advanced(),
 			service.NewStringField(hfMaxLineBytes).
 				Description("Longest line that is read; longer ones are unusable.").
 				Default("129MiB").Advanced(),
@@ -115,7 +114,7 @@ func historyFromParsed(conf *service.ParsedConfig) (c historyConfig, err error) 
 	p := fields.Into(&err, conf)
 	c.org, c.defaultBranch, c.logID = p.Text(hfOrganization), p.Text(hfDefaultBranch), p.Text(hfLogID)
 	c.settle = p.Duration(hfSettle)
-	c.batchBytes, c.batchLines = int(p.BytesWithin(1, mostBytes, hfBatchBytes)), p.Number(hfBatchLines)
+	c.batchBytes, c.batchLines = int(p.BytesWithin(1, mostBytes, hfBatchBytes)), p.NumberWithin(1, fields.Endless, hfBatchLines)
 	c.line = int(p.BytesWithin(1, mostBytes, hfMaxLineBytes))
 	patterns := p.List(hfPaths)
 	if err != nil {

@@ -22,7 +22,8 @@ import (
 func init() {
 	service.MustRegisterBatchOutput("kafka_blocks", kafkaBlocksSpec(),
 		func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
-			inFlight, err := conf.FieldMaxInFlight()
+			var err error
+			inFlight := fields.Into(&err, conf).NumberWithin(1, fields.Endless, kbMaxInFlight)
 			if err != nil {
 				return nil, service.BatchPolicy{}, 0, err
 			}

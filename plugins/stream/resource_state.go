@@ -67,9 +67,9 @@ Metrics: `+"`testengine_state_snapshots_total{result}`"+`, `+"`testengine_state_
 			service.NewStringField(sfSegmentBytes).
 				Description("Size at which a file of changes is closed before its time.").
 				Default("16MB").Advanced(),
-			service.NewIntField(sfKeep).
+			fields.NewNumber(sfKeep, 1, fields.Endless).
 				Description("How many snapshots are kept for each lane. If files of the newest are damaged, an older one is used and more of the log is done again.").
-				Default(3).Advanced().LintRule(`root = if this < 1 { "keep must be at least 1" }`),
+				Default(3).Advanced(),
 			service.NewStringField(sfPipeline).
 				Description("The name of the pipeline. State that was written under another name is refused, so that two pipelines cannot share a folder or a store by mistake.").
 				Default(""),
@@ -114,7 +114,7 @@ func stateFromParsed(conf *service.ParsedConfig) (c stateConfig, err error) {
 	c.options.InMemory = p.Truth(sfInMemory)
 	c.interval = p.Duration(sfSnapshotInterval)
 	c.options.SegmentBytes = p.Bytes(sfSegmentBytes)
-	c.options.Keep = p.Number(sfKeep)
+	c.options.Keep = p.NumberWithin(1, fields.Endless, sfKeep)
 	c.options.Pipeline = p.Text(sfPipeline)
 	if err != nil {
 		return c, err

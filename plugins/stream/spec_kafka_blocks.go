@@ -13,6 +13,7 @@ const (
 	kbTopic       = "topic"
 	kbKey         = "key"
 	kbCopartition = "copartition"
+	kbMaxInFlight = "max_in_flight"
 )
 
 func kafkaBlocksSpec() *service.ConfigSpec {
@@ -54,7 +55,8 @@ Metrics: `+"`testengine_kafka_written_records_total`, `testengine_kafka_unwritab
 				Description("The topic for messages that cannot be written. Empty drops them, with a line in the log.").Default("dead_letters"),
 		).
 		Fields(kafkaProducerFields()...).
-		Field(service.NewOutputMaxInFlightField().Default(64)).
+		Field(fields.NewNumber(kbMaxInFlight, 1, fields.Endless).
+			Description("Batches that may be written at a time.").Default(64)).
 		LintRule(`root = match {
   this.transaction.or("") == "" && this.seed_brokers.or([]).length() == 0 => "either transaction or seed_brokers must be set",
   this.topics.or({}).length() == 0 && this.topic.or("") == "" => "either topics or topic must be set",

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/stateful"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
 
@@ -44,6 +43,8 @@ const (
 	reportsProblems = "problems"
 
 	tableName = "uploads"
+	// mostDecoded bounds max_decoded_bytes: 4 GiB.
+	mostDecoded = 4 << 30
 	// cutVersion changes when the same body would give other blocks or another key.
 	cutVersion = 2
 )
@@ -70,24 +71,18 @@ type decoder struct {
 }
 
 func decoderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*decoder, error) {
-	d := &decoder{counters: newCounters(res.Metrics()), log: res.Logger(), now: time.Now}
 	var err error
-	if d.limits, err = limitsFromParsed(conf); err != nil {
-		return nil, err
+	p := fields.Into(&err, conf)
+	d := &decoder{
+		counters: newCounters(res.Metrics()), log: res.Logger(), now: time.Now,
+		limits:     limitsFromParsed(p),
+		maxDecoded: int(p.BytesWithin(1, mostDecoded, decodeFieldMaxDecodedBytes)),
+		reports:    p.Text(decodeFieldReports),
+		org:        p.Interpolated(decodeFieldOrg),
+		suite:      p.Interpolated(decodeFieldSuite),
+		window:     p.Duration(decodeFieldWindow),
 	}
-	if d.maxDecoded, err = bytesFromParsed(conf, decodeFieldMaxDecodedBytes); err != nil {
-		return nil, err
-	}
-	if d.reports, err = conf.FieldString(decodeFieldReports); err != nil {
-		return nil, err
-	}
-	if d.org, err = conf.FieldInterpolatedString(decodeFieldOrg); err != nil {
-		return nil, err
-	}
-	if d.suite, err = conf.FieldInterpolatedString(decodeFieldSuite); err != nil {
-		return nil, err
-	}
-	if d.window, err = fields.Duration(conf, decodeFieldWindow); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	label, err := stateful.LabelFromParsed(conf)
@@ -102,52 +97,41 @@ func decoderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*dec
 	return d, nil
 }
 
-func limitsFromParsed(conf *service.ParsedConfig) (limits assemble.Limits, err error) {
-	for field, to := range map[string]*int{
-		decodeFieldBlockSize:     &limits.BlockSize,
-		decodeFieldMaxProblems:   &limits.MaxProblems,
-		decodeFieldMaxDepth:      &limits.MaxDepth,
-		decodeFieldMaxUploadTags: &limits.UploadTags,
-		decodeFieldMaxTags:       &limits.ExecutionTags,
-		decodeFieldMaxTagKey:     &limits.TagKeyBytes,
-		decodeFieldMaxTagValue:   &limits.TagValueBytes,
-		decodeFieldMaxEnvKeys:    &limits.EnvKeys,
-		decodeFieldMaxEnvValue:   &limits.EnvBytes,
-		decodeFieldMaxText:       &limits.TextBytes,
-		decodeFieldMaxDetail:     &limits.DetailBytes,
-	} {
-		if *to, err = conf.FieldInt(field); err != nil {
-			return limits, err
-		}
-	}
-	if limits.EnvBytes < 1 || limits.EnvBytes > assemble.MaxEnvBytes { // Not every configuration is linted.
-		return limits, fmt.Errorf("reading %s: it must be between 1 and %d", decodeFieldMaxEnvValue, assemble.MaxEnvBytes)
-	}
-	word, err := conf.FieldString(decodeFieldKeepDetails)
-	if err != nil {
-		return limits, err
-	}
-	if limits.KeepDetails, err = assemble.ParseKeepDetails(word); err != nil {
-		return limits, err
-	}
-	keep, err := conf.FieldString(decodeFieldKeep)
-	limits.FactsOnly = keep == keepFacts
-	return limits, err
+// decodeNumbers are the bounds of the numbers.
+var decodeNumbers = map[string]struct{ least, most int }{
+	decodeFieldBlockSize:     {1, testengine.BlockSize},
+	decodeFieldMaxProblems:   {1, 10_000},
+	decodeFieldMaxDepth:      {8, 10_000},
+	decodeFieldMaxUploadTags: {0, fields.Endless},
+	decodeFieldMaxTags:       {0, fields.Endless},
+	decodeFieldMaxTagKey:     {1, fields.Endless},
+	decodeFieldMaxTagValue:   {1, fields.Endless},
+	decodeFieldMaxEnvKeys:    {0, fields.Endless},
+	decodeFieldMaxEnvValue:   {64, assemble.MaxEnvBytes},
+	decodeFieldMaxText:       {256, 64 << 10},
+	decodeFieldMaxDetail:     {256, 256 << 10},
 }
 
-func bytesFromParsed(conf *service.ParsedConfig, field string) (int, error) {
-	text, err := conf.FieldString(field)
-	if err != nil {
-		return 0, err
+func numberField(name string) *service.ConfigField {
+	return fields.NewNumber(name, decodeNumbers[name].least, decodeNumbers[name].most)
+}
+
+func limitsFromParsed(p fields.Reader) (limits assemble.Limits) {
+	number := func(name string) int {
+		return p.NumberWithin(decodeNumbers[name].least, decodeNumbers[name].most, name)
 	}
-	size, err := humanize.ParseBytes(text)
-	if err != nil {
-		return 0, fmt.Errorf("reading %s: %w", field, err)
+	limits = assemble.Limits{
+		BlockSize: number(decodeFieldBlockSize), MaxProblems: number(decodeFieldMaxProblems), MaxDepth: number(decodeFieldMaxDepth),
+		UploadTags: number(decodeFieldMaxUploadTags), ExecutionTags: number(decodeFieldMaxTags),
+		TagKeyBytes: number(decodeFieldMaxTagKey), TagValueBytes: number(decodeFieldMaxTagValue),
+		EnvKeys: number(decodeFieldMaxEnvKeys), EnvBytes: number(decodeFieldMaxEnvValue),
+		TextBytes: number(decodeFieldMaxText), DetailBytes: number(decodeFieldMaxDetail),
+		FactsOnly: p.Text(decodeFieldKeep) == keepFacts,
 	}
-	if size < 1 || size > 4<<30 {
-		return 0, fmt.Errorf("reading %s: %s is not between 1 byte and 4 GiB", field, text)
-	}
-	return int(size), nil
+	keep, err := assemble.ParseKeepDetails(p.Text(decodeFieldKeepDetails))
+	p.Keep(err)
+	limits.KeepDetails = keep
+	return limits
 }
 
 // Close implements service.Processor.

@@ -16,9 +16,8 @@ func decodeSpec() *service.ConfigSpec {
 		Summary("Decodes test uploads into blocks of executions, and accounts for every record of them.").
 		Description(decodeDescription).
 		Field(stateful.Field("which uploads were seen")).
-		Field(service.NewIntField(decodeFieldBlockSize).Default(defaults.BlockSize).
-			Description("How many executions a block holds at most, up to 2000. A block is also closed when its texts reach 900 KB.").
-			LintRule(`root = if this < 1 || this > 2000 { "block_size must be between 1 and 2000" }`)).
+		Field(numberField(decodeFieldBlockSize).Default(defaults.BlockSize).
+			Description("How many executions a block holds at most, up to 2000. A block is also closed when its texts reach 900 KB.")).
 		Field(service.NewStringEnumField(decodeFieldKeep, keepAll, keepFacts).Default(keepAll).
 			Description("What of a JSON execution is decoded. `facts` is what `flaky_detect` reads: scope, name, file, location, result, failure reason and details, tags. Verdicts and runs come out the same for less work; executions have no duration, history, external id or unknown keys then, so nothing behind should store them.")).
 		Field(service.NewStringEnumField(decodeFieldKeepDetails, "failed", "all", "none").Default(string(defaults.KeepDetails)).
@@ -71,31 +70,26 @@ pipeline:
 // decodeLimits are the limits of what an upload may hold.
 func decodeLimits(defaults assemble.Limits) []*service.ConfigField {
 	return []*service.ConfigField{
-		service.NewIntField(decodeFieldMaxProblems).Default(defaults.MaxProblems).
-			Description("How many problems a report lists one by one. All are counted.").
-			LintRule(`root = if this < 1 || this > 10000 { "max_problems must be between 1 and 10000" }`),
-		service.NewIntField(decodeFieldMaxDepth).Default(defaults.MaxDepth).Advanced().
-			Description("How deep JSON values and XML elements may nest.").
-			LintRule(`root = if this < 8 || this > 10000 { "max_depth must be between 8 and 10000" }`),
-		service.NewIntField(decodeFieldMaxUploadTags).Default(defaults.UploadTags).Advanced().
+		numberField(decodeFieldMaxProblems).Default(defaults.MaxProblems).
+			Description("How many problems a report lists one by one. All are counted."),
+		numberField(decodeFieldMaxDepth).Default(defaults.MaxDepth).Advanced().
+			Description("How deep JSON values and XML elements may nest."),
+		numberField(decodeFieldMaxUploadTags).Default(defaults.UploadTags).Advanced().
 			Description("How many tags an upload may carry. More are dropped and reported."),
-		service.NewIntField(decodeFieldMaxTags).Default(defaults.ExecutionTags).Advanced().
+		numberField(decodeFieldMaxTags).Default(defaults.ExecutionTags).Advanced().
 			Description("How many tags an execution may carry. More are dropped and reported."),
-		service.NewIntField(decodeFieldMaxTagKey).Default(defaults.TagKeyBytes).Advanced().
+		numberField(decodeFieldMaxTagKey).Default(defaults.TagKeyBytes).Advanced().
 			Description("How many bytes the key of a tag may have. A tag with a longer one is dropped and reported."),
-		service.NewIntField(decodeFieldMaxTagValue).Default(defaults.TagValueBytes).Advanced().
+		numberField(decodeFieldMaxTagValue).Default(defaults.TagValueBytes).Advanced().
 			Description("How many bytes the value of a tag may have. A tag with a longer one is dropped and reported."),
-		service.NewIntField(decodeFieldMaxEnvKeys).Default(defaults.EnvKeys).Advanced().
+		numberField(decodeFieldMaxEnvKeys).Default(defaults.EnvKeys).Advanced().
 			Description("How many keys of `run_env` are kept beside those that have a meaning of their own."),
-		service.NewIntField(decodeFieldMaxEnvValue).Default(defaults.EnvBytes).Advanced().
-			Description("How many bytes a value of `run_env` may have. A longer one is cut and reported.").
-			LintRule(`root = if this < 64 || this > 8192 { "max_run_env_value_bytes must be between 64 and 8192" }`),
-		service.NewIntField(decodeFieldMaxText).Default(defaults.TextBytes).Advanced().
-			Description("How many bytes of a scope, a name, a location, a file or a failure reason are kept. A longer one is cut and reported; tests are told apart by the whole text.").
-			LintRule(`root = if this < 256 || this > 65536 { "max_text_bytes must be between 256 and 65536" }`),
-		service.NewIntField(decodeFieldMaxDetail).Default(defaults.DetailBytes).Advanced().
-			Description("How many bytes the details of a failure, a history, or the unknown keys of an execution or an upload may have. A larger one is dropped and reported, the execution stays.").
-			LintRule(`root = if this < 256 || this > 262144 { "max_detail_bytes must be between 256 and 262144" }`),
+		numberField(decodeFieldMaxEnvValue).Default(defaults.EnvBytes).Advanced().
+			Description("How many bytes a value of `run_env` may have. A longer one is cut and reported."),
+		numberField(decodeFieldMaxText).Default(defaults.TextBytes).Advanced().
+			Description("How many bytes of a scope, a name, a location, a file or a failure reason are kept. A longer one is cut and reported; tests are told apart by the whole text."),
+		numberField(decodeFieldMaxDetail).Default(defaults.DetailBytes).Advanced().
+			Description("How many bytes the details of a failure, a history, or the unknown keys of an execution or an upload may have. A larger one is dropped and reported, the execution stays."),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -255,12 +256,23 @@ func TestABlockComesBackFromItsJSON(t *testing.T) {
 	require.Equal(t, blocks[0], decoded)
 }
 
+func TestLimitsThatMakeNoSenseAreNoSetting(t *testing.T) {
+	for field, bounds := range decodeNumbers {
+		t.Run(field, func(t *testing.T) {
+			conf, err := decodeSpec().ParseYAML(fmt.Sprintf("%s: %d", field, bounds.least-1), nil)
+			require.NoError(t, err)
+			_, err = decoderFromParsed(conf, service.MockResources())
+			require.ErrorContains(t, err, "reading "+field+": it must be ")
+		})
+	}
+}
+
 func TestFactsThatStateCannotKeepAreNoSetting(t *testing.T) {
 	for _, most := range []string{"0", "8193", "100000"} {
 		conf, err := decodeSpec().ParseYAML("max_run_env_value_bytes: "+most, nil)
 		require.NoError(t, err)
-		_, err = limitsFromParsed(conf)
-		require.ErrorContains(t, err, "reading max_run_env_value_bytes: it must be between 1 and 8192")
+		_, err = decoderFromParsed(conf, service.MockResources())
+		require.EqualError(t, err, "reading max_run_env_value_bytes: it must be between 64 and 8192, not "+most)
 	}
 }
 

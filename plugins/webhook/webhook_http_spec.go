@@ -93,7 +93,7 @@ func webhookFields() []*service.ConfigField {
 		).Description("How to check that a webhook comes from whom it says."),
 		service.NewObjectField(wfReplay,
 			fields.NewDuration(wfWindow).Description("How long a stored webhook is remembered. 0s remembers none.").Default("10m"),
-			service.NewIntField(wfRemembered).Description("The most webhooks that are remembered.").Default(100_000).Advanced(),
+			fields.NewNumber(wfRemembered, 1, fields.Endless).Description("The most webhooks that are remembered.").Default(100_000).Advanced(),
 			service.NewStringField(wfReplayHeader).Description("The header that names a delivery, when bodies are not signed. Signed ones are named by what is signed.").Default("").Example("X-Request-Id").Advanced(),
 		).Description("How webhooks that come again are recognised."),
 		service.NewStringListField(wfHeaders).Description("Headers that become metadata, under the name given here.").Default([]string{}).Example([]string{"X-GitHub-Event"}),
@@ -101,8 +101,7 @@ func webhookFields() []*service.ConfigField {
 		service.NewStringField(wfMaxInFlight).Description("Bytes of bodies that may be held at a time; must not be less than max_body.").Default("256MiB"),
 		fields.NewDuration(wfTimeout).Description("How long a webhook waits for room and to be made durable before it is answered 503.").Default("10s").Advanced(),
 		fields.NewDuration(wfRetryAfter).Description("What Retry-After says on a 503.").Default("5s").Advanced(),
-		service.NewIntField(wfBatch).Description("The most webhooks handed to the stream as one batch. A batch never waits for more.").Default(64).Advanced().
-			LintRule(`root = if this < 1 { "batch_webhooks must be at least 1" }`),
+		fields.NewNumber(wfBatch, 1, fields.Endless).Description("The most webhooks handed to the stream as one batch. A batch never waits for more.").Default(64).Advanced(),
 		service.NewBoolField(wfReuseBodies).
 			Description("Use the memory of a body again once its webhook has been acknowledged: it spares much of the work on large bodies, and a third of the memory. Only safe when nothing behind the input keeps a reference to a message after its acknowledgement; the cache `memory` does, for example.").
 			Default(false).Advanced(),
@@ -129,7 +128,7 @@ func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
 	c.headers = p.List(wfHeaders)
 	c.maxBody, c.maxInFlight = p.BytesWithin(1, mostBytes, wfMaxBody), p.BytesWithin(1, mostBytes, wfMaxInFlight)
 	c.timeout, c.retryAfter = p.Duration(wfTimeout), p.Duration(wfRetryAfter)
-	c.batch = p.Number(wfBatch)
+	c.batch = p.NumberWithin(1, fields.Endless, wfBatch)
 	c.reuseBodies = p.Truth(wfReuseBodies)
 	signed := p.Within(wfSignature)
 	options := signature.Options{
@@ -137,7 +136,7 @@ func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
 		Header: signed.Text(wfHeader), Prefix: signed.Text(wfPrefix), Encoding: signed.Text(wfEncoding), Algorithm: signed.Text(wfAlgorithm),
 	}
 	replay := p.Within(wfReplay)
-	c.window, c.remembered, c.replayHeader = replay.Duration(wfWindow), replay.Number(wfRemembered), replay.Text(wfReplayHeader)
+	c.window, c.remembered, c.replayHeader = replay.Duration(wfWindow), replay.NumberWithin(1, fields.Endless, wfRemembered), replay.Text(wfReplayHeader)
 	if err != nil {
 		return c, err
 	}

@@ -60,6 +60,15 @@ func (r Reader) Duration(path ...string) time.Duration {
 	return value
 }
 
+// Period is a Duration that is more than 0s.
+func (r Reader) Period(path ...string) time.Duration {
+	value := r.Duration(path...)
+	if *r.err == nil && value == 0 {
+		r.Keep(fmt.Errorf("reading %s: it must be more than 0", strings.Join(path, ".")))
+	}
+	return value
+}
+
 // Duration reads a time such as 10s, from 0s on.
 func Duration(conf *service.ParsedConfig, path ...string) (time.Duration, error) {
 	written, err := conf.FieldString(path...)

@@ -2,6 +2,7 @@ package fields_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -151,7 +152,7 @@ func TestDurations(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var err error
 			got := fields.Into(&err, parsed(t, "inner: {wait: '"+c.written+"'}")).Duration("inner", "wait")
-			lints := lintsOf(t, c.written)
+			lints := lintsOf(t, fields.NewDuration("wait"), "wait: '"+c.written+"'")
 			if c.wrong {
 				require.EqualError(t, err, `reading inner.wait: "`+c.written+`" is no time such as 10s`)
 				require.Len(t, lints, 1)
@@ -165,13 +166,52 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-// lintsOf is what lint says of a component whose duration is written so.
-func lintsOf(t *testing.T, written string) []service.Lint {
+func TestAPeriodIsMoreThanNothing(t *testing.T) {
+	var err error
+	require.Equal(t, 2*time.Second, fields.Into(&err, parsed(t, "{}")).Period("inner", "wait"))
+	require.NoError(t, err)
+	fields.Into(&err, parsed(t, "inner: {wait: 0s}")).Period("inner", "wait")
+	require.EqualError(t, err, "reading inner.wait: it must be more than 0")
+}
+
+func TestNumbersHaveBounds(t *testing.T) {
+	for _, c := range []struct {
+		name, written string
+		most          int
+		want          int
+		says          string // of lint, and with the number of the start
+	}{
+		{"the least", "1", 8, 1, ""},
+		{"the most", "8", 8, 8, ""},
+		{"too little", "0", 8, 0, "must be between 1 and 8"},
+		{"too much", "9", 8, 9, "must be between 1 and 8"},
+		{"very much", "2000000000", fields.Endless, 2_000_000_000, ""},
+		{"less than nothing", "-1", fields.Endless, -1, "must be at least 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var err error
+			got := fields.Into(&err, parsed(t, "count: "+c.written)).NumberWithin(1, c.most, "count")
+			require.Equal(t, c.want, got)
+			lints := lintsOf(t, fields.NewNumber("count", 1, c.most), "count: "+c.written)
+			if c.says == "" {
+				require.NoError(t, err)
+				require.Empty(t, lints)
+				return
+			}
+			require.EqualError(t, err, fmt.Sprintf("reading count: it %s, not %d", c.says, c.want))
+			require.Len(t, lints, 1)
+			require.Equal(t, "count "+c.says, lints[0].What)
+		})
+	}
+}
+
+// lintsOf is what lint says of a component with one field, written as YAML.
+func lintsOf(t *testing.T, field *service.ConfigField, yaml string) []service.Lint {
 	t.Helper()
 	env := service.NewEmptyEnvironment()
-	require.NoError(t, env.RegisterProcessor("waits", service.NewConfigSpec().Field(fields.NewDuration("wait").Default("2s")),
+	require.NoError(t, env.RegisterProcessor("one", service.NewConfigSpec().Field(field),
 		func(*service.ParsedConfig, *service.Resources) (service.Processor, error) { return nil, nil }))
-	lints, err := env.NewComponentConfigLinter().LintProcessorYAML([]byte("waits: {wait: '" + written + "'}"))
+	lints, err := env.NewComponentConfigLinter().LintProcessorYAML([]byte("one: {" + yaml + "}"))
 	require.NoError(t, err)
 	return lints
 }

@@ -159,6 +159,10 @@ func (s *site) failedExecutions(c *call) error {
 	if err != nil {
 		return err
 	}
+	expanded, err := c.truth("include_failure_expanded")
+	if err != nil {
+		return err
+	}
 	run, err := s.store.Run(c.ctx, c.key, c.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -168,7 +172,6 @@ func (s *site) failedExecutions(c *call) error {
 		return err
 	}
 	s.linkHeader(c, paging, found.Total)
-	expanded := c.r.URL.Query().Get("include_failure_expanded") == "true"
 	list := []failedExecutionJSON{}
 	for i := range found.Items {
 		list = append(list, s.failedAttempts(c, &run, &found.Items[i], expanded)...)
@@ -230,9 +233,9 @@ func (s *site) uploads(c *call) error {
 
 func (s *site) uploadQuery(c *call) (q query.UploadQuery, err error) {
 	values := c.r.URL.Query()
-	q = query.UploadQuery{SuiteKey: c.key, RunID: values.Get("run_id"), WithProblems: values.Get("problems") == "true"}
-	if problems := values.Get("problems"); !slices.Contains([]string{"", "true", "false"}, problems) {
-		return q, &query.FieldError{Field: "problems", Reason: "write true or false"}
+	q = query.UploadQuery{SuiteKey: c.key, RunID: values.Get("run_id")}
+	if q.WithProblems, err = c.truth("problems"); err != nil {
+		return q, err
 	}
 	if values.Get("period")+values.Get("min_timestamp")+values.Get("max_timestamp") != "" {
 		if q.Range, err = s.within(c, defaultPeriod); err != nil {
@@ -263,16 +266,7 @@ func (s *site) upload(c *call) error {
 	return c.json(http.StatusOK, s.uploadToJSON(c.key, &u))
 }
 
-// sliceParameters are all that a slice is asked with: a misspelt one would be
-// answered with numbers of something else.
-var sliceParameters = []string{"by", "filter", "format", "limit", "max_timestamp", "measure", "min_timestamp", "period"}
-
 func (s *site) slices(c *call) error {
-	for name := range c.r.URL.Query() {
-		if !slices.Contains(sliceParameters, name) {
-			return &query.FieldError{Field: name, Reason: "there is no such parameter; there are " + strings.Join(sliceParameters, ", ")}
-		}
-	}
 	q, err := s.sliceQuery(c)
 	if err != nil {
 		return err

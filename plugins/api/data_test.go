@@ -88,7 +88,20 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"a slice by a fourth tag", "/slices?measure=failed&by=a,b,c,d", 400, "by: at most 3"},
 		{"a filter of a slice", "/slices?measure=failed&filter=x", 400, "filter, character 1"},
 		{"a misspelt parameter of a slice", "/slices?measure=failed&peroid=7days", 400, "peroid: there is no such parameter; there are by, filter, format"},
+		{"a misspelt parameter of tests", "/tests?perpage=5", 400, "perpage: there is no such parameter; there are branch, max_timestamp, min_timestamp, order, owner, owners, page,"},
+		{"a parameter that tests do not have yet", "/tests?label=slow", 400, "label: there is no such parameter"},
+		{"a misspelt parameter of flaky tests", "/flaky-tests?sortby=name", 400, "sortby: there is no such parameter; there are branch, max_timestamp"},
+		{"a misspelt parameter of a test", "/tests/" + flakyID() + "?from=2020-01-01", 400, "from: there is no such parameter; there are max_timestamp, min_timestamp, period"},
+		{"a misspelt parameter of runs", "/runs?build=1", 400, "build: there is no such parameter; there are branch, build_id,"},
+		{"a misspelt parameter of a run's failures", "/runs/1/failed_executions?expanded=true", 400, "expanded: there is no such parameter; there are include_failure_expanded, page, per_page"},
+		{"a misspelt parameter of uploads", "/uploads?problem=true", 400, "problem: there is no such parameter; there are max_timestamp, min_timestamp, page, per_page, period, problems, run_id"},
+		{"a misspelt parameter of the uploads' health", "/upload-health?until=now", 400, "until: there is no such parameter; there are max_timestamp"},
+		{"a misspelt parameter of keys", "/tags?period=7days&limit=5", 400, "limit: there is no such parameter; there are max_timestamp, min_timestamp, period"},
+		{"a misspelt parameter of a key's values", "/tags/host.type?starts=c", 400, "starts: there is no such parameter; there are limit, prefix"},
+		{"a misspelt parameter of verdicts", "/verdicts?since=1", 400, "since: there is no such parameter; there are after, limit, test_id"},
+		{"a misspelt parameter of the stream", "/verdicts/stream?since=1", 400, "since: there is no such parameter; there are after"},
 		{"a word for a truth", "/uploads?problems=maybe", 400, "problems: write true or false"},
+		{"another word for a truth", "/runs/1/failed_executions?include_failure_expanded=yes", 400, "include_failure_expanded: write true or false"},
 		{"a format nobody writes", "/slices?measure=failed&format=xml", 400, "format: write json or csv"},
 		{"a test that is no id", "/tests/xyz", 404, "nothing at"},
 		{"a test nobody saw", "/tests/00000000000000ff", 404, "nothing at"},
@@ -103,7 +116,10 @@ func TestMistakesAreNamed(t *testing.T) {
 			require.Contains(t, message(t, w), test.says)
 		})
 	}
-	w := b.get("/v2/analytics/organizations/local/suites/nobody/tests")
+	w := b.get("/v2/analytics/organizations/local/suites?page=2")
+	require.Equal(t, http.StatusBadRequest, w.Code)
+	require.Contains(t, message(t, w), "page: there is no such parameter; there are none here")
+	w = b.get("/v2/analytics/organizations/local/suites/nobody/tests")
 	require.Equal(t, http.StatusNotFound, w.Code)
 	require.Contains(t, message(t, w), "suite add local/nobody", "it says what to do")
 }

@@ -17,6 +17,35 @@ const (
 	defaultPeriod  = "7days"
 )
 
+// The parameters of several routes.
+var (
+	pageParameters   = []string{"page", "per_page"}
+	periodParameters = []string{"max_timestamp", "min_timestamp", "period"}
+	testParameters   = slices.Concat(pageParameters, periodParameters,
+		[]string{"branch", "order", "owner", "owners", "search", "sort_by", "state", "tags"})
+	runParameters     = slices.Concat(pageParameters, periodParameters, []string{"branch", "build_id", "result"})
+	failureParameters = slices.Concat(pageParameters, []string{"include_failure_expanded"})
+	uploadParameters  = slices.Concat(pageParameters, periodParameters, []string{"problems", "run_id"})
+	sliceParameters   = slices.Concat(periodParameters, []string{"by", "filter", "format", "limit", "measure"})
+)
+
+// only answers questions with these parameters alone: a misspelt one would be
+// answered with something else.
+func only(answer func(*site, *call) error, parameters ...string) func(*site, *call) error {
+	known := strings.Join(slices.Sorted(slices.Values(parameters)), ", ")
+	if known == "" {
+		known = "none here"
+	}
+	return func(s *site, c *call) error {
+		for name := range c.r.URL.Query() {
+			if !slices.Contains(parameters, name) {
+				return &query.FieldError{Field: name, Reason: "there is no such parameter; there are " + known}
+			}
+		}
+		return answer(s, c)
+	}
+}
+
 // paging reads page and per_page.
 func (c *call) paging() (query.Paging, error) {
 	number, err := c.number("page", 1, 1_000_000)
@@ -37,6 +66,17 @@ func (c *call) number(name string, fallback, most int) (int, error) {
 		return 0, &query.FieldError{Field: name, Reason: fmt.Sprintf("%q is no number from 1 to %d", text, most)}
 	}
 	return n, nil
+}
+
+// truth is false where nothing is written.
+func (c *call) truth(name string) (bool, error) {
+	switch c.r.URL.Query().Get(name) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, &query.FieldError{Field: name, Reason: "write true or false"}
 }
 
 // within reads period, min_timestamp and max_timestamp.

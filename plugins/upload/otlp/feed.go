@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -230,17 +231,30 @@ func (f *feeder) execution(i, index int) {
 	}
 	e.Detail().ExternalID = f.value(s.attributes, execExternal)
 	f.result(b, e, s)
-	if s.start > 0 && s.start <= math.MaxInt64 {
-		e.StartedAt = int64(s.start) / perMilli
-		if s.end >= s.start && s.end <= math.MaxInt64 {
-			e.Duration, e.HasDuration = float64(s.end-s.start)/perSecond, true
-		}
-	}
+	ownTimes(b, e, s)
 	f.eachTag(s.attributes, func(key, value string) { b.Tag(e, key, value) })
 	if f.limits.KeepDetails == assemble.KeepAll || f.limits.KeepDetails == assemble.KeepFailed && e.Result == testengine.ResultFailed {
 		e.Detail().History = f.history(s)
 	}
 	b.Accept()
+}
+
+// ownTimes are those of the span. An exporter that lacks one of them writes 0.
+func ownTimes(b *assemble.Builder, e *testengine.Execution, s *span) {
+	if s.start <= math.MaxInt64 {
+		e.StartedAt = int64(s.start) / perMilli
+	}
+	reason := "the span ends before it begins: it was dropped"
+	switch {
+	case s.start == 0 || s.end == 0:
+		return
+	case max(s.start, s.end) > math.MaxInt64:
+		reason = "out of range: it was dropped"
+	case s.start <= s.end:
+		e.Duration, e.HasDuration = float64(s.end-s.start)/perSecond, true
+		return
+	}
+	b.Remark(b.Index(), "duration", reason, fmt.Sprintf("from %d to %d", s.start, s.end))
 }
 
 // scope is the span's own or its resource's, never that of a span above it: that

@@ -226,6 +226,44 @@ func TestExecutionsCarryRealTimesFactsAndHistory(t *testing.T) {
 		{"section":"http","start_at":0,"end_at":0.25,"duration":0.25,"detail":{"method":"GET","url":"https://rates.example/eu","lib":"GET"},"children":[]}]}`, string(e.History()))
 }
 
+func TestTimesThatCannotBeAreReportedAndTheExecutionStays(t *testing.T) {
+	tests := []struct {
+		name, start, end string
+		started          int64
+		duration         float64 // -1 for none
+		reason           string
+		snippet          string
+	}{
+		{"a span that takes its time", "1795327681000000000", "1795327681250000000", 1795327681000, 0.25, "", ""},
+		{"a span that takes none", "1795327681000000000", "1795327681000000000", 1795327681000, 0, "", ""},
+		{"a span that ends before it begins", "1795327681250000000", "1795327681000000000", 1795327681250, -1, "the span ends before it begins: it was dropped", "from 1795327681250000000 to 1795327681000000000"},
+		{"a span that never ends", "1795327681250000000", "0", 1795327681250, -1, "", ""},
+		{"a span that never begins", "0", "1795327681250000000", 0, -1, "", ""},
+		{"an end beyond all time", "1795327681250000000", "18446744073709551615", 1795327681250, -1, "out of range: it was dropped", "from 1795327681250000000 to 18446744073709551615"},
+		{"a beginning beyond all time", "18446744073709551615", "18446744073709551615", 0, -1, "out of range: it was dropped", "from 18446744073709551615 to 18446744073709551615"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			span := jsonSpan("test.execution", trace1, "", "", "test.case.name", "a", "test.case.result.status", "pass")
+			span = strings.NewReplacer("1795327681000000000", test.start, "1795327681250000000", test.end).Replace(span)
+			body := requests(request1(resourceMain, span))
+			for encoding, body := range map[Encoding][]byte{JSON: []byte(body), Protobuf: protobuf(t, body)} {
+				result := Decode(testFacts, encoding, body, "", limits(assemble.KeepAll))
+				require.Equal(t, []int{1, 1, 0}, []int{result.Report.Received, result.Report.Accepted, result.Report.Rejected})
+				e := result.Blocks[0].Executions[0]
+				require.Equal(t, test.started, e.StartedAt)
+				require.Equal(t, test.duration >= 0, e.HasDuration)
+				require.InDelta(t, max(0, test.duration), e.Duration, 0)
+				var problems []testengine.Problem
+				if test.reason != "" {
+					problems = []testengine.Problem{{Field: "duration", Reason: test.reason, Snippet: test.snippet}}
+				}
+				require.Equal(t, problems, result.Report.Problems)
+			}
+		})
+	}
+}
+
 const recordedFolder = "../../../tests/testdata/recorded-clients/"
 
 func TestRecordedExportersAreRead(t *testing.T) {

@@ -72,14 +72,8 @@ type adaptive struct {
 }
 
 func adaptiveFromParsed(conf *service.ParsedConfig, res *service.Resources) (a *adaptive, err error) {
-	a = &adaptive{res: res}
-	if a.listener, err = conf.FieldString(rfListener); err != nil {
-		return nil, err
-	}
-	if a.share, err = conf.FieldFloat(rfShare); err != nil {
-		return nil, err
-	}
-	a.wait, err = fields.Duration(conf, rfWait)
+	r := fields.Into(&err, conf)
+	a = &adaptive{res: res, listener: r.Text(rfListener), share: r.Fraction(rfShare), wait: r.Duration(rfWait)}
 	return a, err
 }
 

@@ -145,10 +145,7 @@ func enrichFromParsed(conf *service.ParsedConfig) (c enrichConfig, err error) {
 	c.coreTags, c.paths, c.signatures = p.Truth(efCoreTags), p.Truth(efPaths), p.Truth(efSignatures)
 	c.ownersFile, c.reloadEvery = p.Text(efOwnersFile), p.Duration(efReloadEvery)
 	c.ownersFolder = p.Text(efOwnersDir)
-	lookups, listErr := conf.FieldObjectList(efLookups)
-	p.Keep(listErr)
-	for _, one := range lookups {
-		p := fields.Into(&err, one)
+	for _, p := range p.Each(efLookups) {
 		l := lookupConfig{
 			name: p.Text(lfName), cache: p.Text(lfCache), file: p.Text(lfFile), prefix: p.Text(lfPrefix),
 			key: p.Interpolated(lfKey), maxTags: p.NumberWithin(0, fields.Endless, lfMaxTags), timeout: p.Duration(lfTimeout),

@@ -1,139 +1,85 @@
 package flaky
 
 import (
-	"fmt"
-
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 )
 
-// reader reads fields until one cannot be read.
-type reader struct {
-	conf *service.ParsedConfig
-	err  error
-}
-
-func (r *reader) at(name string) *reader {
-	return &reader{conf: r.conf.Namespace(name)}
-}
-
-func read[T any](r *reader, to *T, name string, get func(...string) (T, error)) {
-	if r.err != nil {
-		return
-	}
-	value, err := get(name)
+func settingsFromParsed(conf *service.ParsedConfig) (s detect.Settings, err error) {
+	s = detect.DefaultSettings()
+	r := fields.Into(&err, conf)
+	s.VariantTags = r.List(fieldVariantTags)
+	s.HostTags = r.List(fieldHostTags)
+	s.DefaultBranches = r.List(fieldDefaultBranches)
+	s.QueueBranches = r.List(fieldQueueBranches)
+	s.RunIdle = r.Duration(fieldRunIdle).Milliseconds()
+	s.RunCap = r.Duration(fieldRunCap).Milliseconds()
+	s.RunKeep = r.Duration(fieldRunKeep).Milliseconds()
+	s.CommitTTL = r.Duration(fieldCommitTTL).Milliseconds()
+	readStorm(r.Within(fieldStorm), &s.Storm)
+	readRetry(r.Within(fieldRetry), &s.Retry)
+	readFilter(r.Within(fieldFilter), &s.Filter)
+	readTransition(r.Within(fieldTransition), &s.Transition)
+	readBroken(r.Within(fieldBroken), &s.Broken)
+	readHealing(r.Within(fieldHealing), &s.Healing)
 	if err != nil {
-		r.err = fmt.Errorf("reading %s: %w", name, err)
-		return
-	}
-	*to = value
-}
-
-func (r *reader) integer(to *int, name string)   { read(r, to, name, r.conf.FieldInt) }
-func (r *reader) float(to *float64, name string) { read(r, to, name, r.conf.FieldFloat) }
-
-func (r *reader) duration(to *int64, name string) {
-	value, err := fields.Duration(r.conf, name)
-	if r.err == nil {
-		r.err = err
-	}
-	*to = value.Milliseconds()
-}
-
-func (r *reader) disabled(to *bool) {
-	enabled := true
-	read(r, &enabled, fieldEnabled, r.conf.FieldBool)
-	*to = !enabled
-}
-
-func (r *reader) monitor(to *detect.Monitor) {
-	r.disabled(&to.Disabled)
-	read(r, &to.DryRun, fieldDryRun, r.conf.FieldBool)
-}
-
-func settingsFromParsed(conf *service.ParsedConfig) (detect.Settings, error) {
-	s := detect.DefaultSettings()
-	r := &reader{conf: conf}
-	read(r, &s.VariantTags, fieldVariantTags, conf.FieldStringList)
-	read(r, &s.HostTags, fieldHostTags, conf.FieldStringList)
-	read(r, &s.DefaultBranches, fieldDefaultBranches, conf.FieldStringList)
-	read(r, &s.QueueBranches, fieldQueueBranches, conf.FieldStringList)
-	r.duration(&s.RunIdle, fieldRunIdle)
-	r.duration(&s.RunCap, fieldRunCap)
-	r.duration(&s.RunKeep, fieldRunKeep)
-	r.duration(&s.CommitTTL, fieldCommitTTL)
-	for _, part := range []func(*reader, *detect.Settings) error{
-		readStorm, readRetry, readFilter, readTransition, readBroken, readHealing,
-	} {
-		if r.err == nil {
-			r.err = part(r, &s)
-		}
-	}
-	if r.err != nil {
-		return s, r.err
+		return s, err
 	}
 	return s, s.Check()
 }
 
-func readStorm(root *reader, s *detect.Settings) error {
-	r := root.at(fieldStorm)
-	r.disabled(&s.Storm.Disabled)
-	r.integer(&s.Storm.MinFailures, fieldMinFailures)
-	r.float(&s.Storm.Factor, fieldFactor)
-	r.float(&s.Storm.Share, fieldShare)
-	r.integer(&s.Storm.ShareTests, fieldShareTests)
-	r.integer(&s.Storm.SignatureTests, fieldSignatureTests)
-	r.float(&s.Storm.HostChance, fieldHostChance)
-	r.integer(&s.Storm.Branches, fieldBranches)
-	r.duration(&s.Storm.Window, fieldWindow)
-	return r.err
+func readMonitor(r fields.Reader, to *detect.Monitor) {
+	to.Disabled = !r.Truth(fieldEnabled)
+	to.DryRun = r.Truth(fieldDryRun)
 }
 
-func readRetry(root *reader, s *detect.Settings) error {
-	r := root.at(fieldRetry)
-	r.monitor(&s.Retry.Monitor)
-	r.duration(&s.Retry.Quick, fieldQuick)
-	r.duration(&s.Retry.Wait, fieldWait)
-	return r.err
+func readStorm(r fields.Reader, to *detect.Storm) {
+	to.Disabled = !r.Truth(fieldEnabled)
+	to.MinFailures = r.Number(fieldMinFailures)
+	to.Factor = r.Fraction(fieldFactor)
+	to.Share = r.Fraction(fieldShare)
+	to.ShareTests = r.Number(fieldShareTests)
+	to.SignatureTests = r.Number(fieldSignatureTests)
+	to.HostChance = r.Fraction(fieldHostChance)
+	to.Branches = r.Number(fieldBranches)
+	to.Window = r.Duration(fieldWindow).Milliseconds()
 }
 
-func readFilter(root *reader, s *detect.Settings) error {
-	r := root.at(fieldFilter)
-	r.monitor(&s.Filter.Monitor)
-	r.float(&s.Filter.Alarm, fieldAlarm)
-	r.float(&s.Filter.Suspect, fieldSuspect)
-	r.float(&s.Filter.Recover, fieldRecover)
-	return r.err
+func readRetry(r fields.Reader, to *detect.PassedOnRetry) {
+	readMonitor(r, &to.Monitor)
+	to.Quick = r.Duration(fieldQuick).Milliseconds()
+	to.Wait = r.Duration(fieldWait).Milliseconds()
 }
 
-func readTransition(root *reader, s *detect.Settings) error {
-	r := root.at(fieldTransition)
-	r.monitor(&s.Transition.Monitor)
-	r.integer(&s.Transition.Window, fieldWindow)
-	r.float(&s.Transition.Alarm, fieldAlarm)
-	r.float(&s.Transition.Recover, fieldRecover)
-	read(r, &s.Transition.Transitions, fieldTransitions, r.conf.FieldString)
-	read(r, &s.Transition.Detects, fieldDetects, r.conf.FieldBool)
-	return r.err
+func readFilter(r fields.Reader, to *detect.ThreeStateFilter) {
+	readMonitor(r, &to.Monitor)
+	to.Alarm = r.Fraction(fieldAlarm)
+	to.Suspect = r.Fraction(fieldSuspect)
+	to.Recover = r.Fraction(fieldRecover)
 }
 
-func readBroken(root *reader, s *detect.Settings) error {
-	r := root.at(fieldBroken)
-	r.monitor(&s.Broken.Monitor)
-	r.integer(&s.Broken.Commits, fieldCommits)
-	r.float(&s.Broken.Posterior, fieldPosterior)
-	return r.err
+func readTransition(r fields.Reader, to *detect.TransitionCount) {
+	readMonitor(r, &to.Monitor)
+	to.Window = r.Number(fieldWindow)
+	to.Alarm = r.Fraction(fieldAlarm)
+	to.Recover = r.Fraction(fieldRecover)
+	to.Transitions = r.Text(fieldTransitions)
+	to.Detects = r.Truth(fieldDetects)
 }
 
-func readHealing(root *reader, s *detect.Settings) error {
-	r := root.at(fieldHealing)
-	r.float(&s.Healing.Factor, fieldFactor)
-	r.integer(&s.Healing.MinRuns, fieldMinRuns)
-	r.integer(&s.Healing.MaxRuns, fieldMaxRuns)
-	r.duration(&s.Healing.Quiet, fieldQuiet)
-	r.float(&s.Healing.Gap, fieldGap)
-	r.duration(&s.Healing.Stale, fieldStale)
-	return r.err
+func readBroken(r fields.Reader, to *detect.BrokenTest) {
+	readMonitor(r, &to.Monitor)
+	to.Commits = r.Number(fieldCommits)
+	to.Posterior = r.Fraction(fieldPosterior)
+}
+
+func readHealing(r fields.Reader, to *detect.Healing) {
+	to.Factor = r.Fraction(fieldFactor)
+	to.MinRuns = r.Number(fieldMinRuns)
+	to.MaxRuns = r.Number(fieldMaxRuns)
+	to.Quiet = r.Duration(fieldQuiet).Milliseconds()
+	to.Gap = r.Fraction(fieldGap)
+	to.Stale = r.Duration(fieldStale).Milliseconds()
 }

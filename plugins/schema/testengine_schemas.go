@@ -131,36 +131,20 @@ type schemasConfig struct {
 }
 
 func schemasFromParsed(conf *service.ParsedConfig) (c schemasConfig, err error) {
-	if c.url, err = conf.FieldString(sfURL); err != nil {
-		return c, err
-	}
+	r := fields.Into(&err, conf)
+	c.url, c.subjects = r.Text(sfURL), readSubjects(r)
+	c.register, c.compatibility = r.Truth(sfRegister), r.Text(sfCompatibility)
+	c.timeout, c.retryUnknown = r.Duration(sfTimeout), r.Duration(sfRetryUnknown)
+	c.username, c.password = r.Text(sfBasicAuth, sfUsername), r.Text(sfBasicAuth, sfPassword)
 	if c.url != "" && !strings.HasPrefix(c.url, "http://") && !strings.HasPrefix(c.url, "https://") {
-		return c, fmt.Errorf("reading %s: %q begins with neither http:// nor https://", sfURL, c.url)
-	}
-	if c.subjects, err = subjectsFromParsed(conf); err != nil {
-		return c, err
-	}
-	if c.register, err = conf.FieldBool(sfRegister); err != nil {
-		return c, err
-	}
-	if c.compatibility, err = conf.FieldString(sfCompatibility); err != nil {
-		return c, err
+		r.Keep(fmt.Errorf("reading %s: %q begins with neither http:// nor https://", sfURL, c.url))
 	}
 	if c.compatibility != "" {
 		if err := c.level.UnmarshalText([]byte(c.compatibility)); err != nil {
-			return c, fmt.Errorf("reading %s: %w", sfCompatibility, err)
+			r.Keep(fmt.Errorf("reading %s: %w", sfCompatibility, err))
 		}
 	}
-	if c.timeout, err = fields.Duration(conf, sfTimeout); err != nil {
-		return c, err
-	}
-	if c.retryUnknown, err = fields.Duration(conf, sfRetryUnknown); err != nil {
-		return c, err
-	}
-	if c.username, err = conf.FieldString(sfBasicAuth, sfUsername); err != nil {
-		return c, err
-	}
-	if c.password, err = conf.FieldString(sfBasicAuth, sfPassword); err != nil {
+	if err != nil {
 		return c, err
 	}
 	config, enabled, err := conf.FieldTLSToggled(sfTLS)
@@ -170,21 +154,14 @@ func schemasFromParsed(conf *service.ParsedConfig) (c schemasConfig, err error) 
 	return c, err
 }
 
-func subjectsFromParsed(conf *service.ParsedConfig) (map[avro.Record]string, error) {
-	prefix, err := conf.FieldString(sfSubjectPrefix)
-	if err != nil {
-		return nil, err
-	}
+func readSubjects(r fields.Reader) map[avro.Record]string {
+	prefix := r.Text(sfSubjectPrefix)
 	subjects := make(map[avro.Record]string, len(topics))
 	for _, record := range avro.Records() {
-		topic, err := conf.FieldString(sfTopics, record.String())
-		if err != nil {
-			return nil, err
-		}
-		subjects[record] = topic + "-value"
+		subjects[record] = r.Text(sfTopics, record.String()) + "-value"
 		if prefix != "" {
 			subjects[record] = prefix + "-" + record.String()
 		}
 	}
-	return subjects, nil
+	return subjects
 }

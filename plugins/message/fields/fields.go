@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/redpanda-data/benthos/v4/public/bloblang"
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
@@ -33,12 +34,30 @@ func (r Reader) Within(path ...string) Reader {
 	return Reader{conf: r.conf.Namespace(path...), err: r.err}
 }
 
+// Each reads a list of objects; a mistake in one is one here.
+func (r Reader) Each(path ...string) []Reader {
+	list := read(r, r.conf.FieldObjectList, path)
+	readers := make([]Reader, len(list))
+	for i, conf := range list {
+		readers[i] = Reader{conf: conf, err: r.err}
+	}
+	return readers
+}
+
 // Text is a string.
 func (r Reader) Text(path ...string) string { return read(r, r.conf.FieldString, path) }
 
 // Interpolated is a string that may hold interpolations of a message.
 func (r Reader) Interpolated(path ...string) *service.InterpolatedString {
 	return read(r, r.conf.FieldInterpolatedString, path)
+}
+
+// Mapping is a Bloblang mapping, nil where the field is not given.
+func (r Reader) Mapping(path ...string) *bloblang.Executor {
+	if !r.conf.Contains(path...) {
+		return nil
+	}
+	return read(r, r.conf.FieldBloblang, path)
 }
 
 // List is a list of strings.
@@ -49,6 +68,9 @@ func (r Reader) Number(path ...string) int { return read(r, r.conf.FieldInt, pat
 
 // Fraction is any number.
 func (r Reader) Fraction(path ...string) float64 { return read(r, r.conf.FieldFloat, path) }
+
+// Fractions is a list of any numbers.
+func (r Reader) Fractions(path ...string) []float64 { return read(r, r.conf.FieldFloatList, path) }
 
 // Truth is true or false.
 func (r Reader) Truth(path ...string) bool { return read(r, r.conf.FieldBool, path) }

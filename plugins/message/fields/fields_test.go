@@ -22,6 +22,9 @@ func parsed(t *testing.T, yaml string) *service.ParsedConfig {
 		service.NewStringListField("names").Default([]string{"b"}),
 		service.NewIntField("count").Default(3),
 		service.NewFloatField("share").Default(0.5),
+		service.NewFloatListField("shares").Default([]any{0.25, 0.5}),
+		service.NewBloblangField("mapping").Optional(),
+		service.NewObjectListField("things", service.NewStringField("name")).Default([]any{map[string]any{"name": "c"}, map[string]any{"name": "d"}}),
 		service.NewBoolField("on").Default(true),
 		service.NewObjectField("inner", fields.NewDuration("wait").Default("2s"), service.NewStringField("size").Default("1KiB")),
 	)
@@ -37,6 +40,11 @@ func TestFieldsAreReadAndTheFirstMistakeIsKept(t *testing.T) {
 	require.Equal(t, []string{"b"}, r.List("names"))
 	require.Equal(t, 3, r.Number("count"))
 	require.InDelta(t, 0.5, r.Fraction("share"), 0)
+	require.Equal(t, []float64{0.25, 0.5}, r.Fractions("shares"))
+	require.Nil(t, r.Mapping("mapping"), "it is optional")
+	things := r.Each("things")
+	require.Len(t, things, 2)
+	require.Equal(t, "d", things[1].Text("name"))
 	require.True(t, r.Truth("on"))
 	require.Equal(t, 2*time.Second, r.Duration("inner", "wait"))
 	require.Equal(t, int64(1024), r.Within("inner").Bytes("size"))
@@ -46,6 +54,26 @@ func TestFieldsAreReadAndTheFirstMistakeIsKept(t *testing.T) {
 	require.Error(t, first)
 	r.Text("none")
 	require.Equal(t, first, err)
+}
+
+func TestAMistakeInOneOfAListIsKept(t *testing.T) {
+	var err error
+	things := fields.Into(&err, parsed(t, "things: [{name: c}, {name: d}]")).Each("things")
+	require.Equal(t, "c", things[0].Text("name"))
+	require.NoError(t, err)
+	things[1].Duration("name")
+	require.EqualError(t, err, `reading name: "d" is no time such as 10s`)
+}
+
+func TestAMappingIsReadWhereItIsGiven(t *testing.T) {
+	var err error
+	mapping := fields.Into(&err, parsed(t, "mapping: 'root = this.a'")).Mapping("mapping")
+	require.NoError(t, err)
+	got, err := mapping.Query(map[string]any{"a": "b"})
+	require.NoError(t, err)
+	require.Equal(t, "b", got)
+	require.Nil(t, fields.Into(&err, parsed(t, "mapping: 'root = ('")).Mapping("mapping"))
+	require.Error(t, err)
 }
 
 func TestSizes(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 const testLog = "log-a"
@@ -187,17 +187,11 @@ func TestMigrationsCanRunAgain(t *testing.T) {
 	require.Zero(t, missing, "every column is commented")
 }
 
-func cpuTime() time.Duration {
-	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
 // BenchmarkWrite stores uploads of 1,700 executions, 30 of them a batch.
 func BenchmarkWrite(b *testing.B) {
 	d := openDatabase(b, testSettings(databasePath(b)))
 	const perUpload, uploads = 1700, 30
-	before := cpuTime()
+	before := cputime.Used(b)
 	b.ReportAllocs()
 	template := newRecord(0, perUpload)
 	for i := range template.tests {
@@ -213,7 +207,7 @@ func BenchmarkWrite(b *testing.B) {
 		require.NoError(b, d.write(b.Context(), batch))
 	}
 	rows := float64(b.N * perUpload * uploads)
-	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/rows, "cpu-ns/row")
+	b.ReportMetric(float64((cputime.Used(b)-before).Nanoseconds())/rows, "cpu-ns/row")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/rows, "ns/row")
 	require.NoError(b, d.Close(b.Context()))
 	info, err := os.Stat(d.conf.path)

@@ -2,7 +2,6 @@ package duckdb
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +13,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 const benchLanes = 4
@@ -72,8 +72,7 @@ func BenchmarkStore(b *testing.B) {
 	for _, each := range []int{4, 12, 46} {
 		b.Run(fmt.Sprintf("%d uploads of each lane", each), func(b *testing.B) {
 			d := openDatabase(b, testSettings(databasePath(b)))
-			var before, after syscall.Rusage
-			require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
+			before := cputime.Used(b)
 			b.ResetTimer()
 			executions := 0
 			for written := 0; written < b.N; written += benchLanes * each {
@@ -86,9 +85,7 @@ func BenchmarkStore(b *testing.B) {
 				}
 				require.NoError(b, d.write(b.Context(), batch))
 			}
-			require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
-			used := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
-			b.ReportMetric(float64(used)/float64(executions), "nsCPU/execution")
+			b.ReportMetric(float64((cputime.Used(b)-before).Nanoseconds())/float64(executions), "nsCPU/execution")
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(executions), "ns/execution")
 		})
 	}

@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"syscall"
 	"testing"
-
-	"github.com/stretchr/testify/require"
+	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 const benchAggregates = `
@@ -76,16 +75,16 @@ func BenchmarkProcess(b *testing.B) {
 			panes = 0
 			b.ReportAllocs()
 			b.ResetTimer()
-			var used int64
+			var used time.Duration
 			for i := range b.N {
 				if i%len(messages) == 0 {
 					b.StopTimer()
 					fill()
 					b.StartTimer()
 				}
-				before := cpu(b)
+				before := cputime.Used(b)
 				process(messages[i%len(messages)])
-				used += cpu(b) - before
+				used += cputime.Used(b) - before
 			}
 			b.ReportMetric(float64(used)/float64(b.N)/benchEvents, "cpu-ns/event")
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchEvents, "ns/event")
@@ -120,11 +119,4 @@ func blockMessage(r *rand.Rand, keys int, at int64) *service.Message {
 	m := service.NewMessage(nil)
 	message.Set(m, testengine.KindBlock, block)
 	return m
-}
-
-// cpu is the nanoseconds of the process's processors: other processes do not count.
-func cpu(b *testing.B) int64 {
-	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return usage.Utime.Nano() + usage.Stime.Nano()
 }

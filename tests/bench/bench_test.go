@@ -7,7 +7,6 @@ import (
 	"context"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 // lanes is how many partitions the source plays; suitesPerLane spread over them.
@@ -30,14 +30,6 @@ const (
 	suitesPerLane = 16
 	batchUploads  = 16
 )
-
-// cpuSeconds is the CPU time of this process, user and system.
-func cpuSeconds(b *testing.B) float64 {
-	b.Helper()
-	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
-}
 
 // source plays a log: it hands out batches of uploads of one lane after another,
 // one batch a lane in flight, until it has sent as many uploads as asked.
@@ -177,9 +169,9 @@ func through(b *testing.B, ours bool, kind bodies.Kind, yaml string) {
 	left.Store(max(uploads/batchUploads, 1) * batchUploads)
 	b.ReportAllocs()
 	b.ResetTimer()
-	begin, cpu := time.Now(), cpuSeconds(b)
+	begin, cpu := time.Now(), cputime.Used(b)
 	require.NoError(b, stream.Run(b.Context()))
-	seconds, used := time.Since(begin).Seconds(), cpuSeconds(b)-cpu
+	seconds, used := time.Since(begin).Seconds(), (cputime.Used(b) - cpu).Seconds()
 	b.StopTimer()
 	done := float64(to.executions.Load())
 	require.Positive(b, done)

@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 const (
@@ -166,12 +166,12 @@ func BenchmarkCheckpoint(b *testing.B) {
 			ran := make(chan struct{})
 			go func() { s.Run(ctx, ticker.C); close(ran) }()
 			defer func() { cancel(); <-ran }()
-			random, before := rand.New(rand.NewPCG(3, 3)), processorTime(b)
+			random, before := rand.New(rand.NewPCG(3, 3)), cputime.Used(b)
 			for b.Loop() {
 				oneRecord(b, s, table, random, next)
 				next++
 			}
-			b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N), "µsCPU/record")
+			b.ReportMetric(float64((cputime.Used(b)-before).Microseconds())/float64(b.N), "µsCPU/record")
 		})
 	}
 	b.Run("pause", func(b *testing.B) {
@@ -210,11 +210,4 @@ func oneRecord(b *testing.B, s *Store, table *Table, random *rand.Rand, next int
 	}
 	require.NoError(b, table.End())
 	s.Acked(0, next+1)
-}
-
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 // The ratio to encoding/json is measured in one run: go test -bench . -benchtime 20x.
@@ -16,11 +17,11 @@ func BenchmarkDecode(b *testing.B) {
 			b.Run(string(kind)+"/"+name, func(b *testing.B) {
 				b.SetBytes(int64(len(body)))
 				b.ReportAllocs()
-				before := processorTime(b)
+				before := cputime.Used(b)
 				for b.Loop() {
 					work()
 				}
-				b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N*kind.Executions()), "cpu-ns/execution")
+				b.ReportMetric(float64((cputime.Used(b)-before).Nanoseconds())/float64(b.N*kind.Executions()), "cpu-ns/execution")
 			})
 		}
 		run("feed", func() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 const benchTests = 1700
@@ -75,7 +76,7 @@ func BenchmarkFormats(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			accepted := 0
-			before := processorTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				result := Decode(assemble.Facts{UploadID: "up_1", Org: "acme", Suite: "api"}, contentType, body, assemble.DefaultLimits())
 				accepted = result.Report.Accepted
@@ -83,7 +84,7 @@ func BenchmarkFormats(b *testing.B) {
 			if accepted != benchTests {
 				b.Fatalf("%d of %d executions were accepted", accepted, benchTests)
 			}
-			spent := processorTime(b) - before
+			spent := cputime.Used(b) - before
 			b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N*accepted), "cpu-ns/execution")
 			b.ReportMetric(float64(b.N*len(body))/1e6/spent.Seconds(), "MB/cpu-s")
 		})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 func feed(body string) (assemble.Result, error) {
@@ -224,11 +225,11 @@ func BenchmarkFeed(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
-			before := processorTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				work()
 			}
-			b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N*cases), "cpu-ns/execution")
+			b.ReportMetric(float64((cputime.Used(b)-before).Nanoseconds())/float64(b.N*cases), "cpu-ns/execution")
 		})
 	}
 	run("feed", func() {

@@ -15,6 +15,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 var testFacts = assemble.Facts{UploadID: "up_1", Org: "acme", Suite: "api"}
@@ -365,11 +366,11 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			spans := 0
-			before := processorTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				spans = work()
 			}
-			b.ReportMetric(float64(b.N*spans)/(processorTime(b)-before).Seconds(), "spans/cpu-s")
+			b.ReportMetric(float64(b.N*spans)/(cputime.Used(b)-before).Seconds(), "spans/cpu-s")
 		})
 	}
 	run("decode", func() int { return Decode(testFacts, Protobuf, body, "k", limits(assemble.KeepFailed)).Report.Accepted })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +12,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/window/events"
+	"github.com/connect-testengine/connect-testengine/tests/cputime"
 )
 
 // benchRecord is how many events a record of the log has.
@@ -111,20 +111,13 @@ func benchEngine(b *testing.B, s Settings, keys int, durable bool) {
 		record()
 	}
 	n, panes = 0, 0
-	before := cpu(b)
+	before := cputime.Used(b)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for b.Loop() {
 		record()
 	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(n), "cpu-ns/event")
+	b.ReportMetric(float64(cputime.Used(b)-before)/float64(n), "cpu-ns/event")
 	b.ReportMetric(float64(panes)/float64(n), "panes/event")
 	b.ReportMetric(float64(table.Bytes())/float64(max(1, engine.Windows())), "B/window")
-}
-
-// cpu is the nanoseconds of the process's processors: other processes do not count.
-func cpu(b *testing.B) int64 {
-	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return usage.Utime.Nano() + usage.Stime.Nano()
 }

@@ -139,8 +139,8 @@ func retryField() *service.ConfigField {
 	return monitorField(fieldRetry, "Weighs a pass and a failure of a test on one commit, on any branch.",
 		fields.NewDuration(fieldQuick).Default("30m").
 			Description("A pass later than this after the failure is weak evidence: code or world may have moved."),
-		fields.NewDuration(fieldWait).Default("1h").
-			Description("How long evidence waits, so that what fails near it is known, before and after, until it counts in full. Three hours of evidence are one episode: they may have one cause."))
+		fields.NewDuration(fieldWait).Default("40m").
+			Description("How long evidence waits, so that what fails near it is known, before and after, until it counts in full. What fails further away in time counts less. An hour and a half of evidence is one episode: it may have one cause."))
 }
 
 func filterField(d detect.ThreeStateFilter) *service.ConfigField {

@@ -32,6 +32,7 @@ type Engine struct {
 	variants   variants
 	touched    *touched // nil: the state was computed under these rules
 	writer     wire.Writer
+	tracer     *tracer
 	events     []Event
 	keys       [warmed]uint64
 
@@ -112,7 +113,7 @@ func (e *Engine) fire(id uint64, due int64) {
 		if r := e.runByKey(id); r != nil {
 			e.runDue(r, due)
 		}
-	case kindRecord:
+	case kindRecord, kindRecord2:
 		e.recordDue(id, due)
 	}
 }

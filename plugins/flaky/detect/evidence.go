@@ -11,7 +11,9 @@ import (
 // How the pass and the failure came about.
 const (
 	pieceRetry  = iota // failed, then passed in the same run within minutes
-	pieceOther         // in another run, hours later, or passed first
+	pieceOther         // in another run of the line, hours later, or passed first
+	pieceBranch        // likewise on a branch: it may have been built on another base
+	pieceFirm          // likewise, after retries had failed: what failed it may have been mended
 	pieceOutage        // the test had only failed in the runs before: an outage may have ended
 	pieceKinds
 )
@@ -20,14 +22,16 @@ const (
 const (
 	crowdNone = iota
 	crowdOne  // a failure beside it, or a test that may be flaky itself
-	crowdSome // up to three tests
+	crowdTwo
+	crowdSome // up to four tests
+	crowdDozen
 	crowdMany // more, or a storm
 	crowdSizes
 )
 
 const (
 	// episode is how long an episode lasts at most, from its first piece.
-	episode = 3 * hour
+	episode = 90 * minute
 	// maxAgain bounds what further pieces of one episode add.
 	maxAgain = 3
 	// sameDay is the time within which two episodes may still be one long storm.
@@ -41,115 +45,92 @@ func crowdOf(others float64) uint8 {
 		return crowdNone
 	case others <= 1.1:
 		return crowdOne
-	case others <= 3.1:
+	case others <= 2.1:
+		return crowdTwo
+	case others <= 4.1:
 		return crowdSome
+	case others <= 8.1:
+		return crowdDozen
 	}
 	return crowdMany
 }
 
 // addPiece takes a piece of evidence into the record: as a new episode, which
-// waits to be settled, or as one more piece of the last.
-func (r *record) addPiece(kind, crowd uint8, known bool, at int64) {
+// waits to be settled, or as one more piece of the last. When that is settled
+// already, it returns what the piece is: termAgain or termReturned.
+func (r *record) addPiece(kind, crowd uint8, known bool, at int64) (further term) {
 	old := since(r.pieceAt, at)
 	switch {
 	case r.waits:
-		r.again = min(r.again+1, 7)
+		r.further()
 		r.crowd = max(r.crowd, crowd)
 		r.kind = max(r.kind, kind)
-	case r.had && old < episode:
-		r.again = min(r.again+1, 7)
-		if r.again <= maxAgain && max(r.kind, kind) != pieceOutage {
-			r.gain(weights.again[crowd])
+	case r.had() && old < episode:
+		if r.further() && max(r.kind, kind) != pieceOutage {
+			further = termAgain
+			if r.calm {
+				further = termReturned
+			}
 		}
 	default:
-		r.near = r.had && old < sameDay
-		r.pieceAt, r.kind, r.crowd, r.again, r.same = tenMinutes(at), kind, crowd, 0, known
+		r.near = r.had() && old < sameDay
+		r.pieceAt, r.kind, r.crowd, r.again, r.returned, r.same = max(tenMinutes(at), 1), kind, crowd, 0, 0, known
 		r.waits = true
-		r.had = true
 	}
+	r.calm = false
+	return further
 }
 
-// fresh is what the episode that waits is worth so far, as log-odds.
-func (r *record) fresh() float32 {
+// further counts one more piece of the episode, and says whether it is still
+// told apart. One that came back after a calm run is no part of a storm that
+// lasts: it counts by itself.
+func (r *record) further() bool {
+	n := &r.again
+	if r.calm {
+		n = &r.returned
+	}
+	if *n == maxAgain {
+		return false
+	}
+	*n++
+	return true
+}
+
+// passedCalmly takes a pass at the first attempt, in a run in which the test did
+// not fail. It says whether that is news: the episode of evidence has paused.
+func (r *record) passedCalmly(now int64) bool {
+	if !r.had() || r.calm || since(r.pieceAt, now) >= episode {
+		return false
+	}
+	r.calm = true
+	return true
+}
+
+// fresh is what the episode that waits shows so far.
+func (r *record) fresh() []fact {
 	if !r.waits {
-		return 0
+		return nil
 	}
-	return weights.fresh[r.kind][r.crowd] + r.more(&weights.freshAgain) + r.circumstances()
+	return append(r.shows(), fact{termWaits + term(r.crowd), 1})
 }
 
-// more is what the further pieces of the episode add; at the end of an outage
-// or a break many commits pass again, for one cause. The conversion keeps
-// processors that can fuse a product and a sum from rounding otherwise.
-func (r *record) more(each *[crowdSizes]float32) float32 {
-	if r.kind == pieceOutage {
-		return 0
+// shows is the episode and its circumstances in terms. The further pieces of an
+// outage add nothing: many commits pass again then, for one cause.
+func (r *record) shows() []fact {
+	list := append(make([]fact, 0, 7), fact{termPiece + term(r.kind), 1}, fact{termCrowd + term(r.crowd), 1})
+	if r.again > 0 && r.kind != pieceOutage {
+		list = append(list, fact{termAgain + term(r.crowd), float32(r.again)})
 	}
-	return float32(float32(min(r.again, maxAgain)) * each[r.crowd])
-}
-
-// circumstances are what an episode gains or loses by what was before it.
-func (r *record) circumstances() float32 {
-	sum := float32(0)
+	if r.returned > 0 && r.kind != pieceOutage {
+		list = append(list, fact{termReturned + term(r.crowd), float32(r.returned)})
+	}
 	if r.same {
-		sum += weights.same[min(r.crowd, 1)]
+		list = append(list, fact{termSame + term(r.crowd), 1})
 	}
 	if r.near {
-		sum += weights.near
+		list = append(list, fact{termNear + term(r.crowd), 1})
 	}
-	return sum
-}
-
-// lineEnds takes the end of a failure on the line: the next commit passed.
-func (r *record) lineEnds() {
-	switch {
-	case r.streak == 0:
-	case r.streak > 1 || r.broke:
-		r.gain(weights.solid)
-		r.lone -= min(r.lone, 1)
-	default:
-		r.lone = min(r.lone+1, uint8(len(believed)-1))
-		if r.split {
-			r.gain(weights.split)
-		}
-	}
-}
-
-// settle ends the wait of an episode.
-func (r *record) settle(crowd uint8) {
-	r.crowd = max(r.crowd, crowd)
-	r.gain(weights.settled[r.kind][r.crowd] + r.more(&weights.again) + r.circumstances())
-	r.waits = false
-}
-
-// gain adds log-odds. Storms count against a test, for who is often struck is
-// likelier to be struck the next time too, but only up to a point.
-func (r *record) gain(odds float32) {
-	r.odds += odds
-	if odds < 0 {
-		r.odds = max(r.odds, min(r.odds-odds, leastOdds))
-	}
-	r.odds = min(r.odds, mostOdds)
-}
-
-// Log-odds are kept within these, so that nothing is ever certain.
-const leastOdds, mostOdds = -3, 12
-
-// believed is how far the filter is believed by how many failures it saw alone.
-// Reverted and landed again, a break looks flaky to it; what never failed alone
-// is no more than suspected for that.
-var believed = [4]float64{-1, 1, 3, 9}
-
-// line is the log-odds of the filter's belief, within bounds.
-func (r *record) line() float64 {
-	p := max(r.belief.ProbabilityFlaky(), 1e-4)
-	return min(math.Log(p/(1-min(p, 1-1e-4))), believed[r.lone])
-}
-
-// probability is how sure it is that the test is flaky: the share of tests
-// with such a score that were, in the worlds the weights were derived on.
-func (r *record) probability() float64 {
-	score := float64(weights.bias) + float64(r.odds) + float64(r.fresh()) + float64(float64(weights.line)*r.line())
-	return 1 / (1 + math.Exp(-score))
+	return list
 }
 
 // believe settles a test's episode after its wait, when what failed before and
@@ -158,20 +139,22 @@ func (e *Engine) believe(c *inquiry) {
 	rec := c.record
 	piece, wait := moment(rec.pieceAt, c.at), c.suite.settings.Retry.Wait
 	recent := e.recentOf(c.suite)
-	others := e.neighbours(recent, vicinity{self: c.key, from: piece - wait, to: c.at, flips: true})
+	others := e.neighbours(recent, vicinity{self: c.key, from: piece - wait, to: c.at, flips: true, centre: piece + 5*minute})
 	for i := range recent {
 		if x := &recent[i]; x.key == c.key && x.host != 0 && x.at >= piece {
-			others = max(others, e.neighbours(recent, vicinity{self: c.key, from: piece - episode, to: c.at, host: x.host, mixed: true}))
+			others = max(others, e.neighbours(recent, vicinity{self: c.key, from: piece - 2*episode, to: c.at, host: x.host, mixed: true}))
 		}
 	}
-	before := rec.odds
-	rec.settle(crowdOf(others))
-	e.tellSiblings(c, rec.odds-before)
-	if rec.crowd == crowdNone {
-		rec.pieces = min(rec.pieces+1, 15)
+	rec.crowd = max(rec.crowd, crowdOf(others))
+	shown := rec.shows()
+	rec.waits = false
+	e.gain(c, shown...)
+	e.tellSiblings(c, rec.pieceAt, shown...)
+	if rec.crowd == crowdNone && rec.kind != pieceOutage {
+		rec.pieces = min(rec.pieces+1, levels)
 	}
 	c.deciding = ruleRetry
-	if rec.says != saysNothing && rec.crowd >= crowdSome && rec.probability() < c.suite.settings.Filter.Suspect {
+	if rec.says != saysNothing && rec.crowd >= crowdTwo && rec.probability() < c.suite.settings.Filter.Suspect {
 		e.takeBack(c, fmt.Sprintf("about %.0f other tests failed near it: one cause is likelier", math.Ceil(others)))
 		return
 	}

@@ -23,6 +23,9 @@ func (e *Engine) failed(at int, x *testengine.Execution) bool {
 		e.firstFailure(o, rec, x)
 	}
 	o.failed++
+	if o.failed == 2 {
+		o.flags |= flagTwice
+	}
 	rec.failedOn(r.slot, e.now)
 	names := e.namesOf(key)
 	if names.test == 0 {
@@ -107,6 +110,9 @@ func (e *Engine) passedAfterFailure(key uint64, rec *record) {
 		}
 		fallthrough
 	default:
+		if (o == nil || o.flags&flagMixed == 0) && rec.passedCalmly(e.now) {
+			e.putRecord(key, rec)
+		}
 		if r.follows {
 			r.outcomeOf(key).passed++
 		}
@@ -126,7 +132,7 @@ func (e *Engine) recordFor(x *testengine.Execution) (key uint64, rec *record) {
 	}
 	value := e.state.Value(key)
 	rec = &record{}
-	if len(value) > 0 && value[0] == kindRecord {
+	if isRecord(value) {
 		rec.read(value)
 		if rec.shared || file == 0 || rec.file == 0 || file == rec.file || !e.ranOnCommit(rec) {
 			return key, rec
@@ -170,7 +176,7 @@ func recordOf(c cell, file uint16) *record {
 
 func (e *Engine) record(key uint64) *record {
 	value := e.state.Value(key)
-	if len(value) == 0 || value[0] != kindRecord {
+	if !isRecord(value) {
 		return nil
 	}
 	rec := &record{}

@@ -24,11 +24,11 @@ var monitors []monitor
 func init() {
 	monitors = []monitor{
 		{
-			id: ruleRetry, version: 2, weigh: weighRetry,
+			id: ruleRetry, version: 3, weigh: weighRetry,
 			settings: func(s *Settings) Monitor { return s.Retry.Monitor },
 		},
 		{
-			id: ruleFilter, version: 2, observe: observeFilter,
+			id: ruleFilter, version: 3, observe: observeFilter,
 			settings: func(s *Settings) Monitor { return s.Filter.Monitor },
 		},
 		{
@@ -73,6 +73,7 @@ type inquiry struct {
 	same     bool
 	deciding string // the monitor whose evidence came last
 	proved   bool   // a new signature was proven
+	quiet    int64  // how long the test had not failed before this run
 }
 
 func (e *Engine) namesIn(c *inquiry) *names {
@@ -93,7 +94,11 @@ func (e *Engine) weigh(s *suite, r *run, sc *scene, n int, at int64) {
 		return
 	}
 	c.discount(n)
+	if c.record.failures == 0 {
+		e.joinSiblings(c)
+	}
 	if o.flags&flagFlipped == 0 && o.failed > 0 && o.scored == 0 {
+		c.quiet = o.flipFirst - int64(c.record.lastFailure)*1000
 		c.record.failedAt(o.flipFirst, s.settings)
 	}
 	for i := range monitors {
@@ -179,12 +184,16 @@ func (e *Engine) finish(c *inquiry) {
 	e.arm(c.key, c.record)
 }
 
-// judge says what follows from a test's evidence, once.
+// judge says what follows from a test's evidence, once. While the line fails
+// nobody can tell a flaky test from a broken one: the verdict waits for a pass.
 func (e *Engine) judge(c *inquiry) {
 	rec, rules := c.record, &c.suite.settings.Filter
 	p := rec.probability()
+	if e.tracer != nil && c.deciding != "" {
+		e.tracer.judged(c, e.namesIn(c))
+	}
 	switch {
-	case rec.says != saysDetected && p >= rules.Alarm && (c.deciding == ruleRetry || c.deciding != "" && rec.streak == 0):
+	case rec.says != saysDetected && p >= rules.Alarm && c.deciding != "" && rec.streak == 0 && !rec.broken:
 		e.sayDetected(c)
 	case rec.says == saysNothing && c.deciding != "" && (p >= rules.Suspect || c.deciding == ruleRetry && c.out != nil):
 		e.begin(rec, c.at)

@@ -32,16 +32,16 @@ func observeFilter(e *Engine, c *inquiry) {
 	case o.failed == 0:
 		before := rec.belief.ProbabilityFlaky()
 		rec.belief.Passed()
-		rec.lineEnds()
+		e.lineEnds(c)
 		// A failure on its own is known to be one only when the next commit passes.
 		if rec.streak > 0 && rec.belief.ProbabilityFlaky() > before {
 			c.deciding = ruleFilter
 		}
 	case o.flags&flagGuarded == 0:
 		rec.belief.Failed(int(o.failed), chance)
-		rec.broke = o.failed > 1 || c.same || rec.streak > 0 || crowdOf(others) >= crowdMany
+		rec.broke = o.failed > 1 || c.same || rec.streak > 0 || crowdOf(others) >= crowdSome
 		if rec.streak == 0 {
-			rec.split = e.siblingPassed(c)
+			rec.split = crowdOf(others) == crowdNone && e.siblingPassed(c)
 		}
 	}
 }
@@ -99,6 +99,9 @@ func observeBroken(e *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	if o.flags&flagMixed != 0 || o.passed > 0 || o.failed == 0 {
 		passed := o.passed > 0
+		if rec.streak > 0 && passed && c.deciding == "" && rec.probability() >= c.suite.settings.Filter.Alarm {
+			c.deciding = ruleRetry // What retries have shown was held back while the line failed.
+		}
 		rec.streak = 0
 		if rec.broken && passed && o.flags&flagElsewhere == 0 {
 			rec.broken = false
@@ -147,7 +150,7 @@ func (r *record) failedAt(at int64, settings *Settings) {
 		}
 	}
 	r.lastFailure = max(r.lastFailure, seconds)
-	if r.failures < 65535 {
+	if r.failures < maxFailures {
 		r.failures++
 	}
 	r.hours |= 1 << hourOf(at)
@@ -166,7 +169,7 @@ func observeHealing(e *Engine, c *inquiry) {
 	if o.failed > 0 || o.flags&flagMixed != 0 {
 		return
 	}
-	if rec.clean < 65535 {
+	if rec.clean < maxClean {
 		rec.clean++
 	}
 	if rec.hours&(1<<hourOf(c.run.firstEver)) != 0 && rec.cleanAtHour < 255 {
@@ -207,7 +210,10 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	rec.says = saysNothing
 	rec.belief = filter.AfterPasses(0)
 	rec.failures, rec.lineFailures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0, 0
-	rec.pieces, rec.odds, rec.pieceAt, rec.waits, rec.had, rec.lone = 0, relapseOdds, 0, false, false, 0
+	rec.pieces, rec.odds, rec.pieceAt, rec.waits, rec.lone, rec.stretches, rec.branches = 0, relapseOdds, 0, false, 0, 0, 0
+	if e.tracer != nil {
+		e.tracer.healed[c.key] = true
+	}
 }
 
 // arm sets the one timer of a test: the end of a wait, or of its time.

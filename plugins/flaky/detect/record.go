@@ -45,14 +45,17 @@ type record struct {
 	hours        uint32 // hours of the day at which the test failed
 	lastFailure  uint32
 	longestGap   uint16  // between failures, in units of ten minutes
-	pieces       uint8   // episodes near which nothing else failed
+	pieces       uint8   // episodes near which nothing else failed, up to 3
+	stretches    uint8   // failures of one commit on the line that retries did not mend, far apart, up to 3
 	odds         float32 // log-odds of what the settled episodes are worth
-	pieceAt      uint16  // when the newest episode of evidence began, to ten minutes
+	pieceAt      uint16  // when the newest episode of evidence began, to ten minutes, 0 for never
 	waits        bool    // it waits to be settled
 	kind, crowd  uint8   // of the newest episode
-	again        uint8   // its further pieces
+	again        uint8   // its further pieces, up to 3
+	returned     uint8   // those that came back after a run in which the test passed at once, up to 3
+	calm         bool    // there was such a run since the newest piece
+	branches     uint8   // failures on branches that counted, up to 3
 	same, near   bool    // its message is known from an earlier one; that one was on the same day
-	had          bool    // there was such an episode
 	split        bool    // another variant passed where it last failed on the line
 	lone         uint8   // failures on the line alone, up to 3: of one commit, nothing beside
 	suspectedAt  uint16  // when it was first spoken of in this episode of flakiness, likewise
@@ -69,6 +72,12 @@ const oddsUnit = 256
 
 // maxGap is the longest gap between failures that is told apart, 56 days.
 const maxGap = 1<<13 - 1
+
+// had says whether there was an episode of evidence.
+func (r *record) had() bool { return r.pieceAt != 0 }
+
+// Counts that stand still there: what follows from them does not need more.
+const maxFailures, maxClean = 1<<12 - 1, 1<<15 - 1
 
 // failing is a commit that a test failed on, and when, to ten minutes.
 type failing struct {
@@ -89,11 +98,11 @@ func (r *record) append(w *wire.Writer) {
 	w.Byte(byte(r.newest >> 16))
 	w.Byte(r.flakyEpisode)
 	w.Byte(r.brokenEpisode)
-	w.Byte(r.pieces&15 | r.streak<<4)
-	w.U16(r.failures)
+	w.Byte(r.pieces&3 | r.stretches<<2 | r.streak<<4)
+	w.U16(min(r.failures, maxFailures) | uint16(r.branches)<<12 | uint16(r.returned)<<14)
 	w.U16(r.lineFailures)
 	w.U16(uint16(min(r.runs, 65535)))
-	w.U16(r.clean)
+	w.U16(min(r.clean, maxClean) | uint16(flag(r.calm))<<15)
 	w.Byte(r.cleanAtHour)
 	w.Byte(byte(r.hours))
 	w.U16(uint16(r.hours >> 8))
@@ -104,7 +113,7 @@ func (r *record) append(w *wire.Writer) {
 	w.U64(r.window[0])
 	w.U16(r.pieceAt)
 	w.U16(uint16(int16(r.odds * oddsUnit)))
-	w.Byte(r.kind | r.crowd<<2 | r.again<<4 | uint8(flag(r.had))<<7)
+	w.Byte(r.kind | r.crowd<<3 | r.again<<6)
 	w.U16(r.suspectedAt)
 	for _, f := range r.failing {
 		w.U16(uint16(f.slot))
@@ -119,6 +128,9 @@ func (r *record) append(w *wire.Writer) {
 func (r *record) read(value []byte) {
 	var whole [recordBytes]byte
 	copy(whole[:], value)
+	if whole[0] == kindRecord2 {
+		renew(&whole)
+	}
 	b := wire.Reader{Bytes: whole[1:]}
 	r.belief.Healthy, r.belief.Broken = b.F32(), b.F32()
 	for k := range r.belief.Flaky {
@@ -132,8 +144,11 @@ func (r *record) read(value []byte) {
 	r.newest |= uint32(b.Byte()) << 16
 	r.flakyEpisode, r.brokenEpisode = b.Byte(), b.Byte()
 	counts := b.Byte()
-	r.pieces, r.streak = counts&15, counts>>4
-	r.failures, r.lineFailures, r.runs, r.clean = b.U16(), b.U16(), uint32(b.U16()), b.U16()
+	r.pieces, r.stretches, r.streak = counts&3, counts>>2&3, counts>>4
+	failures := b.U16()
+	r.failures, r.branches, r.returned = failures&maxFailures, uint8(failures>>12&3), uint8(failures>>14)
+	r.lineFailures, r.runs, r.clean = b.U16(), uint32(b.U16()), b.U16()
+	r.calm, r.clean = r.clean > maxClean, r.clean&maxClean
 	r.cleanAtHour = b.Byte()
 	r.hours = uint32(b.Byte())
 	r.hours |= uint32(b.U16()) << 8
@@ -147,7 +162,7 @@ func (r *record) read(value []byte) {
 	r.pieceAt = b.U16()
 	r.odds = float32(int16(b.U16())) / oddsUnit
 	piece := b.Byte()
-	r.kind, r.crowd, r.again, r.had = piece&3, piece>>2&3, piece>>4&7, piece>>7 == 1
+	r.kind, r.crowd, r.again = piece&7, piece>>3&7, piece>>6
 	r.suspectedAt = b.U16()
 	for i := range r.failing {
 		r.failing[i].slot = uint32(b.U16()) | uint32(b.Byte())<<16

@@ -120,7 +120,7 @@ func (e *Engine) restate(key uint64) {
 	const note = "the rules changed while records were done again"
 	c := &inquiry{suite: s, key: key, record: rec, names: n, at: e.now}
 	rule := ruleFilter
-	if rec.had {
+	if rec.had() {
 		rule = ruleRetry
 	}
 	switch {

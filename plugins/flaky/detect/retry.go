@@ -26,10 +26,8 @@ func weighRetry(e *Engine, c *inquiry) {
 	}
 	o.flags |= flagFlipped
 	o.crowd = crowd
-	if c.run.follows && o.flags&flagObserved != 0 && rec.newest == c.run.place {
-		rec.streak = 0 // its failure was taken for the whole story
-	}
 	kind, counts := e.kindOf(c)
+	c.unlearn()
 	if !counts {
 		if o.flags&flagSaid != 0 {
 			e.retract(c, "it is failing on the line: the other result is of other code")
@@ -45,7 +43,9 @@ func weighRetry(e *Engine, c *inquiry) {
 		known = slices.Contains(n.proven, testengine.FormatID(o.full))
 		c.proved = n.prove(o.full)
 	}
-	rec.addPiece(kind, crowd, known, c.at)
+	if further := rec.addPiece(kind, crowd, known, c.at); further != 0 {
+		e.gain(c, fact{further + term(crowd), 1})
+	}
 	if crowd == crowdMany && o.flags&flagSaid != 0 && rec.says == saysSuspected {
 		e.retract(c, "the run's other failures explain it")
 	}
@@ -62,10 +62,47 @@ func (e *Engine) kindOf(c *inquiry) (kind uint8, counts bool) {
 	if moved || e.onlyFailed(c) > 0 {
 		return pieceOutage, true
 	}
-	if o.flags&(flagLate|flagElsewhere|flagBackwards) != 0 {
+	switch {
+	case o.flags&(flagLate|flagElsewhere) != 0 && c.firm():
+		return pieceFirm, true
+	case o.flags&(flagLate|flagElsewhere) != 0 && !c.run.follows:
+		return pieceBranch, true
+	case o.flags&(flagLate|flagElsewhere|flagBackwards) != 0:
 		return pieceOther, true
 	}
 	return pieceRetry, true
+}
+
+// unlearn takes back what the line made of the failure: it was taken for the
+// whole story of its commit, and must not count twice.
+func (c *inquiry) unlearn() {
+	rec := c.record
+	if !c.run.follows {
+		return
+	}
+	switch {
+	case rec.newest == c.run.place:
+		rec.streak = 0
+		if c.out.flags&flagObserved != 0 && c.out.failed > 0 {
+			rec.belief.Unfailed(4e-4)
+		}
+	case c.out.flags&(flagElsewhere|flagLate) != 0 && rec.newest > c.run.place && rec.newest < c.run.place+restful && rec.lone > 0:
+		rec.lone--
+		rec.belief.Unfailed(4e-4)
+	}
+}
+
+// firm says whether retries had failed as well before the commit passed.
+func (c *inquiry) firm() bool {
+	if c.out.failed > 1 {
+		return true
+	}
+	for i := range c.scene.recent {
+		if x := &c.scene.recent[i]; x.key == c.key && x.slot == c.run.slot && x.slot != 0 && x.flags&flagTwice != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // crowding counts what failed around a mixed result and was not expected to.
@@ -110,7 +147,7 @@ func (*Engine) onlyFailed(c *inquiry) (runs int) {
 // holds it, what was said.
 func (e *Engine) retract(c *inquiry, why string) {
 	rec := c.record
-	if rec.waits && rec.pieceAt == tenMinutes(c.at) || rec.waits && rec.again == 0 {
+	if rec.waits && rec.pieceAt == tenMinutes(c.at) || rec.waits && rec.again+rec.returned == 0 {
 		rec.crowd = crowdMany
 	}
 	if rec.says == saysNothing || rec.probability() >= c.suite.settings.Filter.Suspect {
@@ -141,18 +178,27 @@ func (e *Engine) suspectAtOnce(key uint64, rec *record, o *outcome) {
 	e.putRecord(key, rec)
 }
 
+// maxBranches is how many failures on branches count: a test that much work is
+// about fails on many.
+const maxBranches = 3
+
 // weighBranch takes a failure on a branch that nothing passed beside: work fails there.
 func (e *Engine) weighBranch(c *inquiry) {
 	rec := c.record
 	if rec.broken || rec.streak > 0 {
 		return
 	}
-	crowded, split := 0, 0
+	if c.quiet < sameDay || rec.branches == maxBranches || rec.brokeLately() {
+		return
+	}
 	if c.flips+c.fails > .35 || c.out.failed > 1 {
-		crowded = 1
+		return
 	}
 	if e.siblingPassed(c) {
-		split = 1
+		split := fact{termBranch, 1}
+		e.gain(c, split)
+		e.tellSiblings(c, 0, split)
+	} else {
+		rec.branches++
 	}
-	rec.gain(weights.branch[split][crowded])
 }

@@ -71,6 +71,7 @@ const (
 	flagSaid                  // flaky.suspected was said at once
 	flagSighted               // noted among the recent failures
 	flagAnew                  // the test was not known to fail on this branch
+	flagTwice                 // a retry failed as well
 )
 
 const outcomesPerPage = 256

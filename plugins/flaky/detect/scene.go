@@ -1,6 +1,9 @@
 package detect
 
 import (
+	"math"
+	"slices"
+
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
 )
 
@@ -164,6 +167,7 @@ func (e *Engine) remember(s *suite, r *run, sc *scene, at int64) {
 type vicinity struct {
 	self     uint64
 	from, to int64
+	centre   int64  // what is further from it counts less
 	host     uint32 // any failure on this host counts
 	mixed    bool   // of these, only those that passed as well
 	slot     uint32 // any failure on this commit counts
@@ -171,25 +175,38 @@ type vicinity struct {
 	flips    bool   // any pass and failure on one commit counts
 }
 
+// reach is how far from the centre of a vicinity a failure counts 1/e: most
+// storms that nothing else betrays last less than an hour.
+const reach = float64(30 * minute)
+
 // neighbours counts the other tests seen failing near a test, each by how
 // unlikely it is to be flaky itself.
 func (e *Engine) neighbours(list []sighting, v vicinity) float64 {
 	var seen []uint64
+	var closest []int64
 	for i := range list {
 		x := &list[i]
-		if x.key == v.self || x.at < v.from || x.at > v.to || x.run == v.notIn || contains(seen, x.key) {
+		if x.key == v.self || x.at < v.from || x.at > v.to || x.run == v.notIn {
 			continue
 		}
 		near := v.host != 0 && x.host == v.host && (!v.mixed || x.flags&flagMixed != 0) || v.slot != 0 && x.slot == v.slot || v.flips && x.flags&flagMixed != 0
-		if near {
-			seen = append(seen, x.key)
+		if !near {
+			continue
 		}
+		distance := int64(0)
+		if v.centre != 0 {
+			distance = max(x.at-v.centre, v.centre-x.at)
+		}
+		if k := slices.Index(seen, x.key); k >= 0 {
+			closest[k] = min(closest[k], distance)
+			continue
+		}
+		seen, closest = append(seen, x.key), append(closest, distance)
 	}
 	n := 0.0
-	for _, key := range seen {
-		rec := e.record(key)
-		if rec != nil {
-			n += rec.surprise()
+	for k, key := range seen {
+		if rec := e.record(key); rec != nil {
+			n += float64(math.Exp(-float64(closest[k])/reach) * rec.surprise())
 		}
 	}
 	return n

@@ -172,6 +172,19 @@ func TestTransitionsAreCountedAsTheFieldSays(t *testing.T) {
 	}
 }
 
+func TestNobodyIsCalledFlakyWhileTheLineFails(t *testing.T) {
+	s := newScript(t, detect.DefaultSettings())
+	s.play("main", passes(30)+"FP P F")
+	s.tick(240)
+	s.play("feature/1", "FP")
+	s.tick(240)
+	s.play("feature/2", "FP")
+	s.tick(240)
+	require.Equal(t, "suspected", s.types("adds"), "it may be broken")
+	s.play("main", "P")
+	require.Equal(t, "suspected detected", s.types("adds"))
+}
+
 func TestFlakyTestsHealOnlyAfterLongSilence(t *testing.T) {
 	s := newScript(t, detect.DefaultSettings())
 	s.play("main", passes(30)+"FP P FP")

@@ -13,7 +13,7 @@ import (
 )
 
 // RulesVersion grows with every change of the rules that can change a verdict.
-const RulesVersion = 2
+const RulesVersion = 3
 
 const (
 	minute = int64(60_000)
@@ -125,7 +125,7 @@ func DefaultSettings() Settings {
 			MinFailures: 10, Factor: 8, Share: .5, ShareTests: 20, SignatureTests: 3,
 			HostChance: 1e-4, Branches: 3, Window: hour,
 		},
-		Retry:      PassedOnRetry{Quick: 30 * minute, Wait: hour},
+		Retry:      PassedOnRetry{Quick: 30 * minute, Wait: 40 * minute},
 		Filter:     ThreeStateFilter{Alarm: .95, Recover: .05, Suspect: .2},
 		Transition: TransitionCount{Window: 100, Alarm: .05, Recover: .01, Transitions: "both"},
 		Broken:     BrokenTest{Commits: 3, Posterior: .9},

@@ -31,7 +31,8 @@ const (
 	kindPasses   = 'P' // 512 tests that passed on a commit
 	kindRun      = 'R' // a run
 	kindOutcomes = 'U' // outcomes of a run
-	kindRecord   = 'T' // a test that failed
+	kindRecord   = 'F' // a test that failed
+	kindRecord2  = 'T' // the same as rules 2 wrote it
 	kindShared   = 'D' // an identity that two files share
 	kindNames    = 'E' // names and evidence of a test that failed
 	kindSiblings = 'V' // evidence about all variants of a test

@@ -82,7 +82,7 @@ func numbersOf(c *inquiry) map[string]float64 {
 		"runs":             float64(rec.runs),
 		"transition_score": round(transitionScore(rec, &c.suite.settings.Transition)),
 		"own_pieces":       float64(rec.pieces),
-		"log_odds":         round(float64(rec.odds + rec.fresh())),
+		"log_odds":         round(float64(rec.odds + worth(rec.fresh()))),
 	}
 	if c.out != nil {
 		numbers["others_failing"] = round(c.flips + c.fails)

@@ -1,53 +1,54 @@
 package detect
 
-// weights are the log-odds that evidence adds, natural logarithms. They were
-// fitted together, by a logistic regression with a little shrinkage (ridge 2),
-// on every judgement about every test of two unlike families of adversarial
-// worlds: seeds 21 and 22 of this package's tests and 1 to 5 of
-// tests/histories/adversary; at most the first 20 judgements of a test count.
-// So their sum is calibrated: of the tests with a sum that means 0.9, nine in
-// ten were flaky. Both families alone give nearly the same numbers. What one
-// family tells better than life would (variants fail independently there) is
-// halved. The tests measure calibration and precision on other seeds.
-var weights = struct {
-	// bias and line turn the filter's belief about the line into log-odds.
-	bias, line float32
-	// settled is an episode whose surroundings are known, fresh one that waits
-	// for them; again and freshAgain are its further pieces.
-	settled, fresh    [pieceKinds][crowdSizes]float32
-	again, freshAgain [crowdSizes]float32
-	// same is an episode with a message that an earlier one had, alone or in a
-	// crowd. near is one on the day of another: bursts are commoner than storms
-	// that strike a test alone twice.
-	same [2]float32
-	near float32
-	// sibling is the share of an episode that holds for the other variants.
-	sibling float32
-	// solid is a failure on the line that lasted for commits or that a retry did
-	// not mend; split one of a single commit that another variant passed. A single
-	// failure without more is the filter's to judge.
-	solid, split float32
-	// branch is a failure on a branch, where work fails: split or not, and alone
-	// or in a crowd.
-	branch [2][2]float32
-}{
-	bias: 2, line: .88,
-	settled: [pieceKinds][crowdSizes]float32{
-		pieceRetry:  {3.5, 3.2, 1.9, -1.1},
-		pieceOther:  {2.8, 2.8, 1.5, -.9},
-		pieceOutage: {.6, .4, -.8, -.8},
-	},
-	fresh: [pieceKinds][crowdSizes]float32{
-		pieceRetry:  {3.3, 2.9, 2.1, .2},
-		pieceOther:  {2.6, 2.6, 1.9, .2},
-		pieceOutage: {1.2, 1, 1, -.2},
-	},
-	again:      [crowdSizes]float32{2.2, 1.6, 1.4, .2},
-	freshAgain: [crowdSizes]float32{1, .3, .4, .4},
-	same:       [2]float32{1.1, .9}, near: 1, sibling: .5,
-	solid: -.5, split: 1,
-	branch: [2][2]float32{{.8, .2}, {1.3, 1.2}},
-}
+// The weights in weights_fitted.go are the log-odds that evidence adds, natural
+// logarithms. They are fitted together, by a logistic regression with a little
+// shrinkage, on every judgement about every test of adversarial worlds: usual
+// worlds and varied ones, in which retries, variants, work on branches, rates,
+// breaks and storms are drawn anew for each suite. So their sum is calibrated:
+// of the tests with a sum that means 0.9, nine in ten were flaky.
+// tests/histories/fit writes that file; other seeds measure what it is worth.
+
+// A term is one kind of evidence. What is known of a test is how often each
+// term holds for it; the weights say what each is worth.
+type term uint8
+
+const (
+	// termBias and termLine turn the filter's belief about the line into log-odds.
+	termBias term = iota
+	termLine
+	// Of these it matters how often they were seen, once, twice or more, but not so
+	// many times as much: failures on the line alone, pieces of evidence alone, and
+	// failures on branches, alone and half a day after any other.
+	termLone = termLine + 1
+	termOwn  = termLone + levels
+	termWork = termOwn + levels
+	// An episode is worth what its kind and its crowd say together; while it waits,
+	// less is known of the crowd.
+	termPiece = termWork + levels
+	termCrowd = termPiece + pieceKinds
+	termWaits = termCrowd + crowdSizes
+	// Further pieces of an episode, by crowd: at once, and after a run in which the
+	// test passed at the first attempt. The latter are no storm that lasts.
+	termAgain    = termWaits + crowdSizes
+	termReturned = termAgain + crowdSizes
+	// An episode with a message that an earlier one had, and one on the day of
+	// another, by crowd.
+	termSame = termReturned + crowdSizes
+	termNear = termSame + crowdSizes
+	// A failure on the line that lasted for commits or that retries did not mend;
+	// a second or third of those, of a single commit and long after the last.
+	termSolid = termNear + crowdSizes
+	termApart = termSolid + 1
+	// A failure alone that another variant of the same commit passed: on the line,
+	// told of by another variant, and on a branch.
+	termSplit  = termApart + 1
+	termTold   = termSplit + 1
+	termBranch = termTold + 1
+	terms      = termBranch + 1
+)
+
+// levels is how often something is told apart: once, twice, and more.
+const levels = 3
 
 // relapseOdds is what a test begins with that was flaky and healed.
 const relapseOdds = 1.5

@@ -105,24 +105,12 @@ func (s *State) FailedAgain() {
 	s.settle(float64(s.Healthy)*.5, float64(s.Broken)*.999, f)
 }
 
-// Mixed updates the belief by a pass and a failure on one commit, which is
-// factor times likelier for a flaky test than for a healthy or a broken one.
-// Rates near what was seen gain most.
-func (s *State) Mixed(factor float64) {
-	const mean = .1
+// Unfailed takes back what one failure of the given chance made of the belief
+// that the test is flaky: the commit passed as well, which is judged elsewhere.
+func (s *State) Unfailed(chance float64) {
 	var f [6]float64
 	for k := range f {
-		// Half of the weight follows the rate, so that one event does not wipe out the rare ones.
-		f[k] = float64(s.Flaky[k]) * factor * (.5 + .5*Rates[k]*(1-Rates[k])/mean)
-	}
-	s.settle(float64(s.Healthy), float64(s.Broken), f)
-}
-
-// Retract undoes one Mixed of that factor.
-func (s *State) Retract(factor float64) {
-	var f [6]float64
-	for k := range f {
-		f[k] = float64(s.Flaky[k]) / factor
+		f[k] = float64(s.Flaky[k]) * chance / Rates[k]
 	}
 	s.settle(float64(s.Healthy), float64(s.Broken), f)
 }

@@ -4,117 +4,117 @@ package detect
 
 var weights = [terms]float32{
 	// bias
-	0.93,
+	0.91,
 	// line
 	0.59,
 	// lone once
-	-0.24,
+	-0.23,
 	// lone twice
 	-0.10,
-	// lone thrice
-	0.65,
+	// lone more
+	0.59,
 	// own once
-	1.14,
+	1.17,
 	// own twice
 	0.49,
-	// own thrice
+	// own more
 	0.06,
 	// work once
 	1.18,
 	// work twice
 	1.54,
-	// work thrice
-	3.14,
+	// work more
+	3.47,
 	// piece retry
 	0.80,
 	// piece other
-	0.80,
+	0.79,
 	// piece branch
-	0.58,
+	0.56,
 	// piece firm
 	0.57,
 	// piece outage
-	-0.17,
+	-0.15,
 	// crowd alone
-	1.77,
+	1.78,
 	// crowd one
-	1.86,
+	1.87,
 	// crowd two
-	1.15,
+	1.14,
 	// crowd some
-	0.38,
+	0.40,
 	// crowd dozen
-	-0.80,
+	-0.85,
 	// crowd many
-	-1.79,
+	-1.78,
 	// waits alone
-	-0.25,
+	-0.26,
 	// waits one
-	-0.11,
+	-0.09,
 	// waits two
 	-0.17,
 	// waits some
-	-0.41,
+	-0.40,
 	// waits dozen
-	-0.39,
+	-0.34,
 	// waits many
-	1.06,
+	1.03,
 	// again alone
-	-0.17,
-	// again one
-	0.46,
-	// again two
-	0.08,
-	// again some
-	0.04,
-	// again dozen
-	-0.65,
-	// again many
 	-0.18,
+	// again one
+	0.47,
+	// again two
+	0.10,
+	// again some
+	0.02,
+	// again dozen
+	-0.66,
+	// again many
+	-0.17,
 	// returned alone
 	1.62,
 	// returned one
 	1.12,
 	// returned two
-	0.85,
+	0.88,
 	// returned some
 	0.23,
 	// returned dozen
-	-0.52,
+	-0.51,
 	// returned many
 	-0.02,
 	// same alone
-	1.20,
+	1.22,
 	// same one
-	0.94,
+	0.93,
 	// same two
 	0.59,
 	// same some
-	1.29,
+	1.34,
 	// same dozen
-	1.06,
+	1.07,
 	// same many
-	0.50,
+	0.48,
 	// near alone
-	-0.15,
+	-0.13,
 	// near one
 	-0.24,
 	// near two
-	0.01,
+	0.09,
 	// near some
-	0.98,
+	0.96,
 	// near dozen
-	1.08,
+	1.20,
 	// near many
-	1.24,
+	1.26,
 	// solid
-	-1.07,
+	-1.06,
 	// apart
-	0.69,
+	0.64,
 	// split
-	2.12,
+	2.23,
 	// told
-	3.31,
+	3.29,
 	// branch split
-	2.48,
+	2.45,
 }

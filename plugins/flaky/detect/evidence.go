@@ -115,13 +115,17 @@ func (r *record) fresh() []fact {
 }
 
 // shows is the episode and its circumstances in terms. The further pieces of an
-// outage add nothing: many commits pass again then, for one cause.
+// outage add nothing: many commits pass again then, for one cause, and what is
+// reverted and landed again fails as it did before.
 func (r *record) shows() []fact {
 	list := append(make([]fact, 0, 7), fact{termPiece + term(r.kind), 1}, fact{termCrowd + term(r.crowd), 1})
-	if r.again > 0 && r.kind != pieceOutage {
+	if r.kind == pieceOutage {
+		return list
+	}
+	if r.again > 0 {
 		list = append(list, fact{termAgain + term(r.crowd), float32(r.again)})
 	}
-	if r.returned > 0 && r.kind != pieceOutage {
+	if r.returned > 0 {
 		list = append(list, fact{termReturned + term(r.crowd), float32(r.returned)})
 	}
 	if r.same {

@@ -164,7 +164,7 @@ func observeHealing(e *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	rec.runs = min(rec.runs+1, 65535)
 	if o.failed > 0 {
-		rec.lineFailures = min(rec.lineFailures, 65534) + 1
+		rec.lineFailures = min(rec.lineFailures, maxLineFailures-1) + 1
 	}
 	if o.failed > 0 || o.flags&flagMixed != 0 {
 		return
@@ -210,7 +210,7 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	rec.says = saysNothing
 	rec.belief = filter.AfterPasses(0)
 	rec.failures, rec.lineFailures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0, 0
-	rec.pieces, rec.odds, rec.pieceAt, rec.waits, rec.lone, rec.stretches, rec.branches = 0, relapseOdds, 0, false, 0, 0, 0
+	rec.pieces, rec.odds, rec.pieceAt, rec.waits, rec.lone, rec.solid, rec.stretches, rec.branches = 0, relapseOdds, 0, false, 0, 0, 0, 0
 	if e.tracer != nil {
 		e.tracer.healed[c.key] = true
 	}

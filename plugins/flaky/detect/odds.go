@@ -26,13 +26,8 @@ func (e *Engine) lineEnds(c *inquiry) {
 	case r.streak == 0:
 	case r.streak == 1 && r.broke && apart:
 		r.stretches = min(r.stretches+1, levels)
-		if r.stretches > 1 {
-			e.gain(c, fact{termApart, 1})
-			return
-		}
-		fallthrough
 	case r.streak > 1 || r.broke:
-		e.gain(c, fact{termSolid, 1})
+		r.solid = min(r.solid+1, levels)
 		r.lone -= min(r.lone, 1)
 	default:
 		r.lone = min(r.lone+1, levels)
@@ -86,20 +81,27 @@ func (r *record) line() float64 {
 }
 
 // levels are the kinds of evidence of which it matters how often they were seen,
-// but not so many times as much.
+// but not so many times as much, and what the line says.
 func (r *record) levels() []fact {
 	own := r.pieces
 	if r.waits && r.crowd == crowdNone && r.kind != pieceOutage {
 		own++
 	}
-	list := make([]fact, 0, 3)
+	list := make([]fact, 0, 8)
 	for _, level := range [...]struct {
 		first term
 		count uint8
-	}{{termLone, r.lone}, {termOwn, own}, {termWork, r.branches}} {
+	}{
+		{termLone, r.lone}, {termOwn, own}, {termWork, r.branches}, {termSolid, r.solid}, {termApart, r.stretches},
+	} {
 		if level.count > 0 {
 			list = append(list, fact{level.first + term(min(level.count, levels)-1), 1})
 		}
+	}
+	line := float32(r.line())
+	list = append(list, fact{termLine, min(line, 0)}, fact{termRise, max(line, 0)})
+	if r.solid > 0 {
+		list = append(list, fact{termShaken, max(line, 0)})
 	}
 	return list
 }
@@ -107,7 +109,6 @@ func (r *record) levels() []fact {
 // probability is how sure it is that the test is flaky: the share of tests
 // with such a score that were, in the worlds the weights were derived on.
 func (r *record) probability() float64 {
-	score := float64(weights[termBias]) + float64(r.odds) + float64(worth(r.fresh())) +
-		float64(worth(r.levels())) + float64(float64(weights[termLine])*r.line())
+	score := float64(weights[termBias]) + float64(r.odds) + float64(worth(r.fresh())) + float64(worth(r.levels()))
 	return 1 / (1 + math.Exp(-score))
 }

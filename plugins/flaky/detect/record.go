@@ -46,6 +46,7 @@ type record struct {
 	lastFailure  uint32
 	longestGap   uint16  // between failures, in units of ten minutes
 	pieces       uint8   // episodes near which nothing else failed, up to 3
+	solid        uint8   // failures on the line that lasted, or that retries did not mend, up to 3
 	stretches    uint8   // failures of one commit on the line that retries did not mend, far apart, up to 3
 	odds         float32 // log-odds of what the settled episodes are worth
 	pieceAt      uint16  // when the newest episode of evidence began, to ten minutes, 0 for never
@@ -77,7 +78,7 @@ const maxGap = 1<<13 - 1
 func (r *record) had() bool { return r.pieceAt != 0 }
 
 // Counts that stand still there: what follows from them does not need more.
-const maxFailures, maxClean = 1<<12 - 1, 1<<15 - 1
+const maxFailures, maxLineFailures, maxClean = 1<<12 - 1, 1<<14 - 1, 1<<15 - 1
 
 // failing is a commit that a test failed on, and when, to ten minutes.
 type failing struct {
@@ -100,7 +101,7 @@ func (r *record) append(w *wire.Writer) {
 	w.Byte(r.brokenEpisode)
 	w.Byte(r.pieces&3 | r.stretches<<2 | r.streak<<4)
 	w.U16(min(r.failures, maxFailures) | uint16(r.branches)<<12 | uint16(r.returned)<<14)
-	w.U16(r.lineFailures)
+	w.U16(min(r.lineFailures, maxLineFailures) | uint16(r.solid)<<14)
 	w.U16(uint16(min(r.runs, 65535)))
 	w.U16(min(r.clean, maxClean) | uint16(flag(r.calm))<<15)
 	w.Byte(r.cleanAtHour)
@@ -147,7 +148,9 @@ func (r *record) read(value []byte) {
 	r.pieces, r.stretches, r.streak = counts&3, counts>>2&3, counts>>4
 	failures := b.U16()
 	r.failures, r.branches, r.returned = failures&maxFailures, uint8(failures>>12&3), uint8(failures>>14)
-	r.lineFailures, r.runs, r.clean = b.U16(), uint32(b.U16()), b.U16()
+	failures = b.U16()
+	r.lineFailures, r.solid = failures&maxLineFailures, uint8(failures>>14)
+	r.runs, r.clean = uint32(b.U16()), b.U16()
 	r.calm, r.clean = r.clean > maxClean, r.clean&maxClean
 	r.cleanAtHour = b.Byte()
 	r.hours = uint32(b.Byte())

@@ -11,6 +11,7 @@ func isRecord(value []byte) bool {
 const (
 	atCounts   = 44
 	atFailures = 45
+	atLine     = 47
 	atClean    = 51
 	atPieceAt  = 72
 	atPiece    = 76
@@ -25,6 +26,7 @@ func renew(whole *[recordBytes]byte) {
 		binary.LittleEndian.PutUint16(whole[at:], min(binary.LittleEndian.Uint16(whole[at:]), most))
 	}
 	atMost(atFailures, maxFailures)
+	atMost(atLine, maxLineFailures)
 	atMost(atClean, maxClean)
 	old := whole[atPiece]
 	if old>>7 == 0 { // there was no episode

@@ -13,7 +13,7 @@ import (
 func TestARecordOfTheRulesBeforeIsRead(t *testing.T) {
 	want := record{
 		belief: filter.AfterPasses(9), dense: 77, file: 5, newest: 1234, streak: 2, says: saysDetected, flakyEpisode: 3,
-		failures: maxFailures, lineFailures: 8, runs: 90, clean: maxClean, hours: 1 << 23, lastFailure: 1 << 30, longestGap: 17, lone: 2,
+		failures: maxFailures, lineFailures: maxLineFailures, runs: 90, clean: maxClean, hours: 1 << 23, lastFailure: 1 << 30, longestGap: 17, lone: 2,
 		pieces: 3, odds: 4.5, pieceAt: 4242, waits: true, near: true, same: true, suspectedAt: 4241,
 		kind: pieceOutage, crowd: crowdMany, again: 3, failing: [3]failing{{9, 10}}, windowLength: 40, window: [2]uint64{1 << 39, 0},
 	}
@@ -23,6 +23,7 @@ func TestARecordOfTheRulesBeforeIsRead(t *testing.T) {
 	old[0] = kindRecord2
 	old[atCounts] = 9 | 2<<4
 	binary.LittleEndian.PutUint16(old[atFailures:], 60_000)
+	binary.LittleEndian.PutUint16(old[atLine:], 50_000)
 	binary.LittleEndian.PutUint16(old[atClean:], 40_000)
 	old[atPiece] = 2 | 3<<2 | 5<<4 | 1<<7 // an outage in a large crowd, with five more pieces
 

@@ -188,7 +188,7 @@ func (e *Engine) weighBranch(c *inquiry) {
 	if rec.broken || rec.streak > 0 {
 		return
 	}
-	if c.quiet < sameDay || rec.branches == maxBranches || rec.brokeLately() {
+	if c.quiet < 3*hour || rec.branches == maxBranches || rec.brokeLately() {
 		return
 	}
 	if c.flips+c.fails > .35 || c.out.failed > 1 {

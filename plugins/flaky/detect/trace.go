@@ -30,10 +30,14 @@ func Terms() []string {
 	crowds := []string{"alone", "one", "two", "some", "dozen", "many"}
 	each(termBias, "bias")
 	each(termLine, "line")
+	each(termRise, "rise")
+	each(termShaken, "shaken rise")
 	times := []string{"once", "twice", "more"}
 	each(termLone, "lone", times)
 	each(termOwn, "own", times)
 	each(termWork, "work", times)
+	each(termSolid, "solid", times)
+	each(termApart, "apart", times)
 	each(termPiece, "piece", kinds)
 	each(termCrowd, "crowd", crowds)
 	each(termWaits, "waits", crowds)
@@ -41,8 +45,6 @@ func Terms() []string {
 	each(termReturned, "returned", crowds)
 	each(termSame, "same", crowds)
 	each(termNear, "near", crowds)
-	each(termSolid, "solid")
-	each(termApart, "apart")
 	each(termSplit, "split")
 	each(termTold, "told")
 	each(termBranch, "branch split")
@@ -76,7 +78,7 @@ func (t *tracer) judged(c *inquiry, n *names) {
 		return
 	}
 	all := *t.of(c.key)
-	all[termBias], all[termLine] = 1, float32(c.record.line())
+	all[termBias] = 1
 	for _, f := range c.record.levels() {
 		all[f.term] = f.times
 	}

@@ -13,18 +13,25 @@ package detect
 type term uint8
 
 const (
-	// termBias and termLine turn the filter's belief about the line into log-odds.
+	// These turn the filter's belief about the line into log-odds: as far as it says
+	// healthy, as far as it says flaky, and that of a test that also broke.
 	termBias term = iota
 	termLine
+	termRise
+	termShaken
 	// Of these it matters how often they were seen, once, twice or more, but not so
-	// many times as much: failures on the line alone, pieces of evidence alone, and
-	// failures on branches, alone and half a day after any other.
-	termLone = termLine + 1
-	termOwn  = termLone + levels
-	termWork = termOwn + levels
+	// many times as much: failures on the line alone, pieces of evidence alone,
+	// failures on branches, alone and hours after any other, failures on the line
+	// that lasted for commits or that retries did not mend, and such of a single
+	// commit, long after the last.
+	termLone  = termShaken + 1
+	termOwn   = termLone + levels
+	termWork  = termOwn + levels
+	termSolid = termWork + levels
+	termApart = termSolid + levels
 	// An episode is worth what its kind and its crowd say together; while it waits,
 	// less is known of the crowd.
-	termPiece = termWork + levels
+	termPiece = termApart + levels
 	termCrowd = termPiece + pieceKinds
 	termWaits = termCrowd + crowdSizes
 	// Further pieces of an episode, by crowd: at once, and after a run in which the
@@ -35,13 +42,9 @@ const (
 	// another, by crowd.
 	termSame = termReturned + crowdSizes
 	termNear = termSame + crowdSizes
-	// A failure on the line that lasted for commits or that retries did not mend;
-	// a second or third of those, of a single commit and long after the last.
-	termSolid = termNear + crowdSizes
-	termApart = termSolid + 1
 	// A failure alone that another variant of the same commit passed: on the line,
 	// told of by another variant, and on a branch.
-	termSplit  = termApart + 1
+	termSplit  = termNear + crowdSizes
 	termTold   = termSplit + 1
 	termBranch = termTold + 1
 	terms      = termBranch + 1

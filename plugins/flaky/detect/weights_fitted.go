@@ -4,117 +4,129 @@ package detect
 
 var weights = [terms]float32{
 	// bias
-	0.91,
+	1.20,
 	// line
-	0.59,
+	0.68,
+	// rise
+	0.50,
+	// shaken rise
+	-0.34,
 	// lone once
-	-0.23,
+	-0.31,
 	// lone twice
 	-0.10,
 	// lone more
-	0.59,
+	0.45,
 	// own once
-	1.17,
+	1.13,
 	// own twice
-	0.49,
+	0.37,
 	// own more
-	0.06,
+	0.05,
 	// work once
-	1.18,
+	1.25,
 	// work twice
-	1.54,
+	2.16,
 	// work more
-	3.47,
+	3.60,
+	// solid once
+	-1.27,
+	// solid twice
+	-1.35,
+	// solid more
+	-2.58,
+	// apart once
+	-0.70,
+	// apart twice
+	0.01,
+	// apart more
+	0.43,
 	// piece retry
-	0.80,
+	0.86,
 	// piece other
-	0.79,
+	0.85,
 	// piece branch
-	0.56,
+	0.53,
 	// piece firm
-	0.57,
+	0.51,
 	// piece outage
-	-0.15,
+	0.02,
 	// crowd alone
-	1.78,
+	1.77,
 	// crowd one
-	1.87,
+	1.84,
 	// crowd two
-	1.14,
+	1.18,
 	// crowd some
-	0.40,
+	0.47,
 	// crowd dozen
-	-0.85,
+	-0.74,
 	// crowd many
-	-1.78,
+	-1.76,
 	// waits alone
 	-0.26,
 	// waits one
-	-0.09,
+	-0.12,
 	// waits two
 	-0.17,
 	// waits some
-	-0.40,
+	-0.42,
 	// waits dozen
-	-0.34,
+	-0.46,
 	// waits many
-	1.03,
+	1.04,
 	// again alone
-	-0.18,
+	-0.16,
 	// again one
-	0.47,
+	0.54,
 	// again two
-	0.10,
+	0.19,
 	// again some
-	0.02,
+	0.03,
 	// again dozen
-	-0.66,
+	-0.74,
 	// again many
-	-0.17,
+	-0.16,
 	// returned alone
-	1.62,
+	1.59,
 	// returned one
-	1.12,
+	1.02,
 	// returned two
 	0.88,
 	// returned some
 	0.23,
 	// returned dozen
-	-0.51,
+	-0.45,
 	// returned many
-	-0.02,
+	-0.04,
 	// same alone
-	1.22,
+	1.31,
 	// same one
-	0.93,
+	1.31,
 	// same two
-	0.59,
+	0.51,
 	// same some
-	1.34,
+	1.60,
 	// same dozen
-	1.07,
+	1.29,
 	// same many
-	0.48,
+	0.37,
 	// near alone
-	-0.13,
+	-0.12,
 	// near one
-	-0.24,
+	-0.22,
 	// near two
-	0.09,
+	-0.34,
 	// near some
-	0.96,
+	0.61,
 	// near dozen
-	1.20,
+	0.89,
 	// near many
 	1.26,
-	// solid
-	-1.06,
-	// apart
-	0.64,
 	// split
-	2.23,
+	2.26,
 	// told
-	3.29,
+	2.95,
 	// branch split
-	2.45,
+	2.51,
 }

@@ -32,7 +32,7 @@ func judge(w *adversary.World) (rows []row, err error) {
 		return nil, fmt.Errorf("making the state: %w", err)
 	}
 	engine := detect.New(table, settings, func(x *testengine.Execution) testengine.Signature {
-		return signature.Of(x.FailureReason, x.FailureExpanded)
+		return signature.Of(x.FailureReason, x.FailureExpanded())
 	})
 	told := map[*adversary.Test]int{}
 	engine.Trace(func(j detect.Judgement) {

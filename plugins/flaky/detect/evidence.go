@@ -74,7 +74,7 @@ func (r *record) addPiece(kind, crowd uint8, known bool, at int64) (further term
 		}
 	default:
 		r.near = r.had() && old < sameDay
-		r.pieceAt, r.kind, r.crowd, r.again, r.returned, r.same = max(tenMinutes(at), 1), kind, crowd, 0, 0, known
+		r.pieceAt, r.kind, r.crowd, r.again, r.returned, r.same = beginning(at), kind, crowd, 0, 0, known
 		r.waits = true
 	}
 	r.calm = false

@@ -74,6 +74,15 @@ const oddsUnit = 256
 // maxGap is the longest gap between failures that is told apart, 56 days.
 const maxGap = 1<<13 - 1
 
+// beginning is when an episode began, to ten minutes: never 0, which is what an
+// episode that never was has. Ten minutes earlier, so that it is not in the future.
+func beginning(at int64) uint16 {
+	if moment := tenMinutes(at); moment != 0 {
+		return moment
+	}
+	return 1<<16 - 1
+}
+
 // had says whether there was an episode of evidence.
 func (r *record) had() bool { return r.pieceAt != 0 }
 

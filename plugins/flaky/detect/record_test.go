@@ -46,3 +46,12 @@ func TestACellHoldsItsNumbers(t *testing.T) {
 		require.Less(t, want.pack(), uint64(1)<<56)
 	}
 }
+
+func TestAnEpisodeIsYoungWhereTheCountOfTimeBeginsAnew(t *testing.T) {
+	for _, at := range []int64{121_000, 1 << 16 * 10 * minute} {
+		var r record
+		r.addPiece(pieceRetry, crowdNone, false, at)
+		require.True(t, r.had())
+		require.Equal(t, 10*minute, since(r.pieceAt, at))
+	}
+}

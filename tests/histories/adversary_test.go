@@ -325,7 +325,9 @@ func TestAdversarialWorldsAreUnderstood(t *testing.T) {
 	require.GreaterOrEqual(t, share(all.suspected, all.evident), .98)
 	require.LessOrEqual(t, at(all.toSuspect, .5), 1)
 	require.LessOrEqual(t, at(all.toDetect, .5), 3)
-	require.LessOrEqual(t, at(all.toDetect, .9), 9)
+	// The goal is 5. Rules 3 wait one failing run longer than rules 2 did (9), for half as
+	// many false alarms on worlds that nothing was fitted to.
+	require.LessOrEqual(t, at(all.toDetect, .9), 10)
 	require.LessOrEqual(t, float64(all.recovered)/float64(all.flaky), .05)
 	require.GreaterOrEqual(t, share(all.broken, all.breaks), .95)
 	require.Zero(t, all.hidden)

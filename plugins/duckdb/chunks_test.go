@@ -95,7 +95,7 @@ func TestAnUploadThroughSeveralTopicsIsOne(t *testing.T) {
 	uploads, err := d.Uploads(t.Context(), query.UploadQuery{SuiteKey: suite, Paging: query.Paging{Number: 1, Size: 10}})
 	require.NoError(t, err)
 	require.Equal(t, 1, uploads.Total)
-	health, err := d.Health(t.Context())
+	health, err := d.UploadHealth(t.Context(), query.UploadHealthQuery{SuiteKey: suite})
 	require.NoError(t, err)
-	require.EqualValues(t, 1, health.Uploads)
+	require.Equal(t, 1, health.Total.Uploads)
 }

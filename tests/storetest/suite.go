@@ -316,13 +316,6 @@ func restAgrees(t *testing.T, w *World, engine query.Store) {
 	require.NoError(t, err)
 	require.Equal(t, wantSuites, suites)
 
-	want, err := w.Plain.Health(t.Context())
-	require.NoError(t, err)
-	health, err := engine.Health(t.Context())
-	require.NoError(t, err)
-	health.Bytes = 0
-	require.Equal(t, want, health)
-
 	for _, suite := range w.Suites {
 		want, err := w.Plain.TagKeys(t.Context(), suite, query.Range{})
 		require.NoError(t, err)

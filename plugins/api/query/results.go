@@ -220,14 +220,3 @@ type Upload struct {
 	// CollectorVersion is "" when it was not sent.
 	CollectorVersion string
 }
-
-// Health is what the store holds and how far it is.
-type Health struct {
-	Executions int64
-	Uploads    int64
-	Rejected   int64
-	Duplicates int64
-	// LastLogTime is the log time of the last committed record.
-	LastLogTime int64
-	Bytes       int64
-}

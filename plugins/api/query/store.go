@@ -69,9 +69,6 @@ type Store interface {
 	// Follow returns a channel that is closed when the store commits for the
 	// next time after this call. Call Follow, ask, then wait: nothing is missed.
 	Follow() <-chan struct{}
-
-	// Health says how much the store holds and how far it has read.
-	Health(ctx context.Context) (Health, error)
 }
 
 // SuiteKey names a suite. An empty Suite means all suites of Org, an empty Org

@@ -214,19 +214,3 @@ func (s *Store) Verdicts(ctx context.Context, q query.VerdictQuery) ([]testengin
 	}
 	return list, nil
 }
-
-// Health counts what is there.
-func (s *Store) Health(ctx context.Context) (query.Health, error) {
-	done, err := s.read(ctx)
-	if err != nil {
-		return query.Health{}, err
-	}
-	defer done()
-	h := query.Health{Executions: int64(len(s.Executions)), Uploads: int64(len(s.UploadList))}
-	for i := range s.UploadList {
-		h.Rejected += int64(s.UploadList[i].Rejected)
-		h.Duplicates += int64(s.UploadList[i].Duplicates)
-		h.LastLogTime = max(h.LastLogTime, s.UploadList[i].Time)
-	}
-	return h, nil
-}

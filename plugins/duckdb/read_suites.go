@@ -2,7 +2,6 @@ package duckdb
 
 import (
 	"context"
-	"os"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
 )
@@ -59,30 +58,4 @@ func (r reader) suiteStates(list []query.Suite, place map[uint32]int) error {
 		}
 	}
 	return err
-}
-
-// Health says how much the database holds and how far it is (query.Store).
-func (d *Database) Health(ctx context.Context) (h query.Health, err error) {
-	err = d.ask(ctx, func(r reader) error {
-		return r.one(`SELECT
-	(SELECT count(*) FROM executions_fact), count(*) FILTER (WHERE NOT duplicate AND reported),
-	coalesce(sum(rejected), 0)::BIGINT, count(*) FILTER (WHERE duplicate),
-	greatest(coalesce(epoch_ms(max(time)), 0), coalesce((SELECT epoch_ms(max(time)) FROM watermarks), 0))
-FROM uploads`, nil, &h.Executions, &h.Uploads, &h.Rejected, &h.Duplicates, &h.LastLogTime)
-	})
-	h.Bytes = d.bytes()
-	return h, err
-}
-
-// bytes is the size of the file and its write-ahead log.
-func (d *Database) bytes() (sum int64) {
-	if d.conf.inMemory {
-		return 0
-	}
-	for _, name := range []string{d.conf.path, d.conf.path + ".wal"} {
-		if info, err := os.Stat(name); err == nil {
-			sum += info.Size()
-		}
-	}
-	return sum
 }

@@ -23,17 +23,24 @@ const (
 
 // Settings are the monitors' thresholds. The JSON of a change of type
 // "detection" has the same names; what it leaves out stays as configured.
+// Shares, chances and beliefs are 0 to 1.
 type Settings struct {
 	// DefaultBranches are taken as default branch, first first, when uploads name none.
 	DefaultBranches []string `json:"default_branches"`
 	// QueueBranches are prefixes of the branches of a merge queue.
 	QueueBranches []string `json:"queue_branches"`
-	VariantTags   []string `json:"variant_tags"`
-	HostTags      []string `json:"host_tags"`
+	// VariantTags are the keys of the tags that tell the variants of a test apart.
+	VariantTags []string `json:"variant_tags"`
+	// HostTags are the keys of the tags that name a host; the first that an execution has counts.
+	HostTags []string `json:"host_tags"`
 
-	RunIdle   int64 `json:"run_idle_ms"`
-	RunCap    int64 `json:"run_cap_ms"`
-	RunKeep   int64 `json:"run_keep_ms"`
+	// RunIdle is how long after its last upload a run closes, in milliseconds.
+	RunIdle int64 `json:"run_idle_ms"`
+	// RunCap is how long after its first upload a run closes at the latest, in milliseconds.
+	RunCap int64 `json:"run_cap_ms"`
+	// RunKeep is how long a later upload reopens a closed run, in milliseconds.
+	RunKeep int64 `json:"run_keep_ms"`
+	// CommitTTL is how long results of one commit are compared, in milliseconds.
 	CommitTTL int64 `json:"commit_ttl_ms"`
 
 	Storm      Storm            `json:"storm_guard"`
@@ -46,46 +53,61 @@ type Settings struct {
 
 // Storm says when failures of a run are the infrastructure's, not the tests'.
 type Storm struct {
-	Disabled       bool    `json:"disabled"`
-	MinFailures    int     `json:"min_failures"`
-	Factor         float64 `json:"factor"`
-	Share          float64 `json:"share"`
-	ShareTests     int     `json:"share_tests"`
-	SignatureTests int     `json:"signature_tests"`
-	HostChance     float64 `json:"host_chance"`
-	Branches       int     `json:"branches"`
-	Window         int64   `json:"window_ms"`
+	Disabled bool `json:"disabled"`
+	// MinFailures is how many failing tests of a run make a storm at the least.
+	MinFailures int `json:"min_failures"`
+	// Factor is how many times the usual number of failing tests, plus one, makes a storm.
+	Factor float64 `json:"factor"`
+	// Share of a run's executions makes a storm whatever is usual, when at least
+	// ShareTests tests fail.
+	Share      float64 `json:"share"`
+	ShareTests int     `json:"share_tests"`
+	// SignatureTests is how many tests of a run that fail with one message are a cluster.
+	SignatureTests int `json:"signature_tests"`
+	// HostChance is below which chance of its failures, by the other hosts, a host is at fault.
+	HostChance float64 `json:"host_chance"`
+	// Branches is on how many branches one message within Window is an incident.
+	Branches int `json:"branches"`
+	// Window is how far back hosts and branches are compared, in milliseconds.
+	Window int64 `json:"window_ms"`
 }
 
 // Monitor is what all monitors have.
 type Monitor struct {
+	// Disabled monitors look at nothing.
 	Disabled bool `json:"disabled"`
-	DryRun   bool `json:"dry_run"`
+	// DryRun marks the verdicts that the monitor decides.
+	DryRun bool `json:"dry_run"`
 }
 
 // PassedOnRetry weighs a pass and a failure on one commit.
 type PassedOnRetry struct {
 	Monitor
-	// Quick is the longest time between failure and pass of a retry.
+	// Quick is the longest time between failure and pass of a retry, in milliseconds.
 	Quick int64 `json:"quick_ms"`
-	// Wait is how long evidence waits before it counts in full, so that what fails
-	// near it is known, before and after.
+	// Wait is how long evidence waits before it counts in full, in milliseconds, so
+	// that what fails near it is known, before and after.
 	Wait int64 `json:"wait_ms"`
 }
 
-// ThreeStateFilter is the Bayes filter over the default branch.
+// ThreeStateFilter is the Bayes filter over the default branch. Its thresholds
+// are beliefs that the test is flaky.
 type ThreeStateFilter struct {
 	Monitor
-	Alarm   float64 `json:"alarm"`
+	// Alarm is from which belief on the test is detected.
+	Alarm float64 `json:"alarm"`
+	// Recover is at which belief a suspicion ends; lower than Alarm.
 	Recover float64 `json:"recover"`
+	// Suspect is from which belief on the test is suspected.
 	Suspect float64 `json:"suspect"`
 }
 
 // TransitionCount is Buildkite's monitor: changes between passed and failed
-// among the last Window results, divided by Window.
+// among the last Window results, divided by Window, which is its score.
 type TransitionCount struct {
 	Monitor
-	Window  int     `json:"window"`
+	Window int `json:"window"`
+	// Alarm is from which score on, Recover to which score down the monitor is in alarm.
 	Alarm   float64 `json:"alarm"`
 	Recover float64 `json:"recover"`
 	// Transitions is both, passed_to_failed or failed_to_passed.
@@ -94,7 +116,8 @@ type TransitionCount struct {
 	Detects bool `json:"detects"`
 }
 
-// BrokenTest says when a test is broken.
+// BrokenTest says when a test is broken: after Commits failing commits in a
+// row, or after two when the belief in a break is at least Posterior.
 type BrokenTest struct {
 	Monitor
 	Commits   int     `json:"commits"`
@@ -103,14 +126,17 @@ type BrokenTest struct {
 
 // Healing says how many clean runs a flaky test needs.
 type Healing struct {
+	// Factor divided by the failure rate seen is how many clean runs are needed,
+	// but never fewer than MinRuns or more than MaxRuns.
 	Factor  float64 `json:"factor"`
 	MinRuns int     `json:"min_runs"`
 	MaxRuns int     `json:"max_runs"`
-	// Quiet is the least time without a failure.
+	// Quiet is the least time without a failure, in milliseconds.
 	Quiet int64 `json:"quiet_ms"`
 	// Gap is how many times the longest gap between failures must pass without one.
-	Gap   float64 `json:"gap"`
-	Stale int64   `json:"stale_ms"`
+	Gap float64 `json:"gap"`
+	// Stale is after how long without a failure a test that runs too seldom to heal is stale, in milliseconds.
+	Stale int64 `json:"stale_ms"`
 }
 
 // DefaultSettings are the documented defaults.

@@ -6,7 +6,9 @@ package filter
 // Rates are the flaky failure rates the filter tells apart.
 var Rates = [6]float64{.003, .01, .03, .08, .2, .4}
 
-// Transition probabilities per commit, and emission constants (detection rules, section 4.5).
+// How tests change from one commit to the next, as probabilities, and what is
+// believed of a test before its first. They are fitted to simulated suites whose
+// truth is known; tests/histories scores what they lead to on others and on real ones.
 const (
 	breaks       = 5e-4 // healthy to broken
 	fixed        = .15  // broken to healthy
@@ -16,8 +18,8 @@ const (
 	brokenFlaky  = 1e-3 // broken to flaky
 	passesBroken = .001 // a broken test passes all the same
 	priorFlaky   = .02
-	leastHealthy = 1e-6
 	priorBroken  = .005
+	leastHealthy = 1e-6 // below this the belief in health would not come back
 )
 
 // State is the belief about one test: probabilities that sum to one.

@@ -9,12 +9,11 @@
 # KAFKA_HEAP is the heap of a broker (256m). With KAFKA_OWNER=PID the brokers end when that process is gone.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/kafka" && pwd)
-tools=${TESTENGINE_TOOLS:-$HOME/.cache/connect-testengine}
+. "$here/../servers.sh"
 jars=$tools/kafka-$(cksum <"$here/pom.xml" | cut -d' ' -f1)
 heap=${KAFKA_HEAP:-256m}
 cluster=dGVzdGVuZ2luZS10ZXN0cw
 
-die() { echo "kafka.sh: $*" >&2; exit 1; }
 verb=${1:-}; dir=${2:-}; which=${3:-}
 
 # Replaces the shell it is called in, so that $! is java's own process id.
@@ -29,22 +28,6 @@ install() {
 	rm -rf "$jars"
 	mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies "-DoutputDirectory=$jars" -DincludeScope=runtime
 	touch "$jars/.done"
-}
-
-# Ports below the range that the kernel hands to clients, so that none takes them between a kill and a restart.
-free_ports() {
-	python3 - "$1" <<'PY'
-import random, socket, sys
-held = []
-while len(held) < int(sys.argv[1]):
-    s = socket.socket()
-    try:
-        s.bind(("127.0.0.1", random.randrange(15000, 32000)))
-        held.append(s)
-    except OSError:
-        s.close()
-print(*[s.getsockname()[1] for s in held])
-PY
 }
 
 # Writes the settings of n brokers. Each has three ports: for clients, for the
@@ -76,53 +59,18 @@ configure() {
 	echo "$n" >"$dir/brokers"
 }
 
-# A dead process that nobody has waited for yet is not alive.
-alive() {
-	[ -e "$dir/pid$1" ] || return 1
-	case $(ps -o stat= -p "$(cat "$dir/pid$1")" 2>/dev/null) in "" | Z*) return 1 ;; esac
-}
-
 launch() {
-	! alive "$1" || die "broker $1 is running"
+	! alive "$dir/pid$1" || die "broker $1 is running"
 	java_of_kafka kafka.Kafka "$dir/broker$1.properties" >>"$dir/broker$1.log" 2>&1 </dev/null &
 	echo $! >"$dir/pid$1"
 }
 
-await() {
-	for _ in $(seq 900); do
-		if (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$dir/port$1")") 2>/dev/null; then return 0; fi
-		alive "$1" || die "broker $1 ended: $(tail -5 "$dir/broker$1.log")"
-		sleep 0.1
-	done
-	die "broker $1 does not listen after 90 s: $(tail -5 "$dir/broker$1.log")"
-}
-
-end() {
-	[ -e "$dir/brokers" ] || return 0
-	local i
-	for i in $(seq "$(cat "$dir/brokers")"); do ! alive "$i" || kill "$(cat "$dir/pid$i")" 2>/dev/null || true; done
-	for i in $(seq "$(cat "$dir/brokers")"); do
-		for _ in $(seq 150); do
-			alive "$i" || break
-			sleep 0.1
-		done
-		! alive "$i" || kill -9 "$(cat "$dir/pid$i")" 2>/dev/null || true
-		rm -f "$dir/pid$i"
-	done
-}
-
-# Ends the brokers of a test that was killed before it could.
-watch_owner() {
-	(
-		while kill -0 "$KAFKA_OWNER" 2>/dev/null && [ -e "$dir/pid1" ]; do sleep 1; done
-		end
-	) >/dev/null 2>&1 </dev/null &
-}
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$dir/port$1")"); }
 
 case $verb in
 install) install; exit ;;
 start | kill9 | restart | pid | stop) [ -n "$dir" ] || die "$verb needs a folder" ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) usage ;;
 esac
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
@@ -133,22 +81,19 @@ start)
 	[ -e "$dir/brokers" ] || configure "${which:-1}"
 	n=$(cat "$dir/brokers")
 	for i in $(seq "$n"); do launch "$i"; done
-	[ -z "${KAFKA_OWNER:-}" ] || watch_owner
+	end_with "${KAFKA_OWNER:-}" "$dir"/pid?
 	addresses=
 	for i in $(seq "$n"); do
-		await "$i"
+		await "$dir/pid$i" "$dir/broker$i.log" listens "$i"
 		addresses+="127.0.0.1:$(cat "$dir/port$i"),"
 	done
 	echo "${addresses%,}"
 	;;
-kill9)
-	kill -9 "$(cat "$dir/pid$which")"
-	while alive "$which"; do sleep 0.05; done
-	;;
+kill9) kill9 "$dir/pid$which" ;;
 restart)
 	launch "$which"
-	await "$which"
+	await "$dir/pid$which" "$dir/broker$which.log" listens "$which"
 	;;
 pid) cat "$dir/pid$which" ;;
-stop) end ;;
+stop) end "$dir"/pid? ;;
 esac

@@ -5,11 +5,10 @@
 #   s3.sh stop DIR      ends it, by process id
 # A bucket is a folder under DIR/data. With S3_OWNER=PID the server ends when that process is gone.
 set -euo pipefail
-tools=${TESTENGINE_TOOLS:-$HOME/.cache/connect-testengine}
+. "$(dirname "$0")/servers.sh"
 version=v1.8.0
 binary=$tools/bin/versitygw-$version
 
-die() { echo "s3.sh: $*" >&2; exit 1; }
 verb=${1:-}; dir=${2:-}
 
 install() {
@@ -19,43 +18,31 @@ install() {
 	mv "$tools/bin/versitygw" "$binary"
 }
 
-start() {
-	[ -n "$dir" ] || die "start needs a folder"
-	install
-	mkdir -p "$dir/data" "$dir/meta"
-	[ -e "$dir/port" ] || python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' >"$dir/port"
-	local port
-	port=$(cat "$dir/port")
-	ROOT_ACCESS_KEY=test ROOT_SECRET_KEY=testsecret setsid "$binary" --port "127.0.0.1:$port" --health /health --quiet \
-		posix --sidecar "$dir/meta" "$dir/data" >"$dir/log" 2>&1 &
+launch() {
+	! alive "$dir/pid" || die "it is running"
+	ROOT_ACCESS_KEY=test ROOT_SECRET_KEY=testsecret setsid "$binary" --port "127.0.0.1:$1" --health /health --quiet \
+		posix --sidecar "$dir/meta" "$dir/data" >>"$dir/log" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
-	for _ in $(seq 300); do
-		if curl -fs -o /dev/null "http://127.0.0.1:$port/health"; then
-			[ -z "${S3_OWNER:-}" ] || watch_owner &
-			echo "http://127.0.0.1:$port"
-			return 0
-		fi
-		kill -0 "$(cat "$dir/pid")" 2>/dev/null || die "the server has ended: $(tail -3 "$dir/log")"
-		sleep 0.1
-	done
-	die "the server does not answer: $(tail -3 "$dir/log")"
-}
-
-watch_owner() {
-	exec >/dev/null 2>&1 </dev/null
-	while kill -0 "$S3_OWNER" 2>/dev/null && kill -0 "$(cat "$dir/pid")" 2>/dev/null; do sleep 1; done
-	stop
-}
-
-stop() {
-	[ -e "$dir/pid" ] || return 0
-	kill "$(cat "$dir/pid")" 2>/dev/null || true
-	rm -f "$dir/pid"
 }
 
 case $verb in
-install) install ;;
-start) start ;;
-stop) stop ;;
-*) die "install, start DIR or stop DIR" ;;
+install) install; exit ;;
+start | stop) [ -n "$dir" ] || die "$verb needs a folder" ;;
+*) usage ;;
+esac
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+
+case $verb in
+start)
+	install
+	mkdir -p "$dir/data" "$dir/meta"
+	[ -e "$dir/port" ] || free_ports 1 >"$dir/port"
+	port=$(cat "$dir/port")
+	launch "$port"
+	end_with "${S3_OWNER:-}" "$dir/pid"
+	await "$dir/pid" "$dir/log" curl -fs -o /dev/null "http://127.0.0.1:$port/health"
+	echo "http://127.0.0.1:$port"
+	;;
+stop) end "$dir/pid" ;;
 esac

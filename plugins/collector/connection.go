@@ -39,10 +39,10 @@ type connection struct {
 	phase atomic.Int32
 
 	// For the server's goroutine alone.
-	leaves  bool // when it is idle: a request of HTTP/1 came over it
-	idle    idleness
-	until   time.Time // when the server would close it
-	arrived int       // bytes that are there, 0 at the end
+	leaves   bool // when it is idle: a request of HTTP/1 came over it
+	between  betweenRequests
+	deadline time.Time // of the server for the next request
+	arrived  int       // bytes that are there, 0 at the end
 }
 
 // The phases of a connection.
@@ -52,14 +52,16 @@ const (
 	connectionGone // parked or closed
 )
 
-// idleness follows what the server does between two requests: it says that the
-// connection is idle, sets a deadline, and reads.
-type idleness uint8
+// betweenRequests is how far the server is between two requests, where it always
+// takes the same steps: it says that the connection is idle, sets the deadline for
+// the next request, and reads, unless that request is in its buffer already. That
+// read is the one in which a connection may leave.
+type betweenRequests uint8
 
 const (
-	busy idleness = iota
+	serving betweenRequests = iota
 	saidIdle
-	waitsIdle
+	readsNext
 )
 
 func newConnection(conn net.Conn, raw syscall.RawConn, home *connections) *connection {
@@ -86,7 +88,7 @@ func (c *connection) Read(p []byte) (int, error) {
 			return c.readInTurn(turns, p)
 		}
 	}
-	if len(p) == serverBuffer && c.idle == waitsIdle {
+	if len(p) == serverBuffer && c.between == readsNext {
 		return c.readIdle(p)
 	}
 	return c.Conn.Read(p)
@@ -108,9 +110,9 @@ func (c *connection) readInTurn(turns *turns, p []byte) (int, error) {
 // readIdle waits for the next request for a moment; then the connection leaves
 // the server, which is told that it has ended, and waits for less.
 func (c *connection) readIdle(p []byte) (int, error) {
-	c.idle = busy
+	c.between = serving
 	moment := time.Now().Add(c.home.parkAfter)
-	if !c.until.IsZero() && c.until.Before(moment) {
+	if !c.deadline.IsZero() && c.deadline.Before(moment) {
 		return c.Conn.Read(p)
 	}
 	if err := c.Conn.SetReadDeadline(moment); err != nil {
@@ -121,19 +123,19 @@ func (c *connection) readIdle(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if err == nil {
-		err = c.Conn.SetReadDeadline(c.until)
+		err = c.Conn.SetReadDeadline(c.deadline)
 	}
 	return n, err
 }
 
-// SetReadDeadline notes what the server does between two requests.
+// SetReadDeadline is the server's second step between two requests.
 func (c *connection) SetReadDeadline(t time.Time) error {
-	switch c.idle {
-	case busy:
+	switch c.between {
+	case serving:
 	case saidIdle:
-		c.idle, c.until = waitsIdle, t
-	case waitsIdle:
-		c.idle = busy // The next request was there already.
+		c.between, c.deadline = readsNext, t
+	case readsNext:
+		c.between = serving // It did not have to read.
 	}
 	return c.Conn.SetReadDeadline(t)
 }
@@ -150,10 +152,10 @@ func (c *connection) Close() error {
 	return c.home.end(c)
 }
 
-// connectionState is the server's hook.
+// connectionState is the server's hook, and its first step between two requests.
 func connectionState(conn net.Conn, state http.ConnState) {
 	if c, ok := conn.(*connection); ok && c.leaves && state == http.StateIdle {
-		c.idle = saidIdle
+		c.between = saidIdle
 	}
 }
 

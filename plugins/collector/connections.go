@@ -85,7 +85,7 @@ func (l *connections) park(left *connection) {
 	c := newConnection(left.Conn, left.raw, l)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.parked == nil || c.Conn.SetReadDeadline(left.until) != nil {
+	if l.parked == nil || c.Conn.SetReadDeadline(left.deadline) != nil {
 		_ = c.Close()
 		return
 	}

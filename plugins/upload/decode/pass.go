@@ -63,7 +63,7 @@ func (s *scanner) passWide(start, depth int) int {
 			carried = slashes &^ follows >> (lookBytes - 1)
 			quotes &^= follows
 		}
-		strings := parities(quotes) ^ within
+		strings := between(quotes) ^ within
 		within = uint64(int64(strings) >> (lookBytes - 1))
 		opening &^= strings
 		closing &^= strings
@@ -87,10 +87,12 @@ func (s *scanner) passWide(start, depth int) int {
 	return s.passBytes(start, depth)
 }
 
-// parities tells of each bit how many bits up to it are set: 1 is an odd number.
-func parities(x uint64) uint64 {
+// between sets the bits from each opening quote to the one before its closing
+// quote: those at or behind an odd number of quotes. Each step takes in twice as
+// many bits as the step before, so six are enough.
+func between(quotes uint64) uint64 {
 	for shift := 1; shift < 64; shift *= 2 {
-		x ^= x << shift
+		quotes ^= quotes << shift
 	}
-	return x
+	return quotes
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/cmd/connect-testengine/headroom"
 	_ "github.com/connect-testengine/connect-testengine/plugins/all"
-	"github.com/connect-testengine/connect-testengine/plugins/stream"
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 )
 
 // Set by the linker (make build).
@@ -35,7 +35,7 @@ func main() {
 	defaults := []string{"pipelines/quickstart.yaml"}
 	if slices.Contains(os.Args[1:], "streams") {
 		defaults = nil // A pipeline is no configuration for all streams.
-		stream.StayWhenRefused()
+		refusal.Stay()
 	} else {
 		go endWhenRefused()
 	}
@@ -58,7 +58,7 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	if code == 0 && stream.Refused() {
+	if code == 0 && refusal.Refused() {
 		code = 1 // The stream ended in good order, but not because it was done.
 	}
 	os.Exit(code)
@@ -69,6 +69,6 @@ func main() {
 // `streams` mode the others go on, and that one does nothing any more but say at
 // /ready that it is not connected.
 func endWhenRefused() {
-	<-stream.Refusals()
+	<-refusal.Refusals()
 	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 }

@@ -126,6 +126,7 @@ func outputSpec() *service.ConfigSpec {
 		Description(`Takes messages of the kinds block, upload_report, run and verdict; of all others it only notes that they have passed. `+
 			`The rows of a batch and the position in the log behind them are written in one transaction, and records that are stored already are dropped. `+
 			`When the database cannot write, the output waits and tries again until it can: the log in front keeps what comes in.`+
+			"\n\nWhat can never go well ends the process with one sentence: a `database` that is not in the configuration, one that cannot be opened, and records of another log than those it has. In `streams` mode it ends its stream alone, which `/ready` then names."+
 			"\n\nMessages without an offset are stored at least once.").
 		Field(service.NewStringField(fieldDatabase).
 			Description("Label of the `duckdb_database` to write to.").Default("database")).

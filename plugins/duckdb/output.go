@@ -3,6 +3,7 @@ package duckdb
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -11,6 +12,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -30,6 +32,7 @@ type output struct {
 	first, longest time.Duration
 	executions     *service.MetricCounter
 	retries        *service.MetricCounter
+	refused        atomic.Bool
 }
 
 func outputFromParsed(conf *service.ParsedConfig, res *service.Resources) (o *output, inFlight int, err error) {
@@ -42,12 +45,27 @@ func outputFromParsed(conf *service.ParsedConfig, res *service.Resources) (o *ou
 	return o, p.NumberWithin(1, fields.Endless, fieldMaxInFlight), err
 }
 
-// Connect finds the database and waits until it is open.
+// Connect finds the database and waits until it is open. A database that is not
+// there, or cannot be opened, will not be while the process runs.
 func (o *output) Connect(ctx context.Context) (err error) {
-	if o.database, err = fields.Resource[*Database](ctx, o.res, resourceName, o.label); err != nil {
+	if o.refused.Load() {
+		return refusal.Connecting(ctx)
+	}
+	if o.database, err = fields.Resource[*Database](ctx, o.res, resourceName, o.label); err == nil {
+		err = o.database.ready(ctx)
+	}
+	if err == nil || ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return o.database.ready(ctx)
+	o.refuse(err)
+	return refusal.Connecting(ctx)
+}
+
+// refuse ends the stream, and with it the process.
+func (o *output) refuse(err error) {
+	if o.refused.CompareAndSwap(false, true) {
+		refusal.Refuse(o.res.Logger(), err)
+	}
 }
 
 // WriteBatch stores the batch. It comes back only when all of it is stored, or
@@ -69,6 +87,10 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 		}
 		if errors.Is(err, errOvertakes) {
 			return err // It comes again, behind the one that was not stored.
+		}
+		if errors.Is(err, rows.ErrOtherLog) {
+			o.refuse(err)
+			return refusal.Reading()
 		}
 		o.retries.Incr(1)
 		at, _ := message.Position(batch[0])

@@ -1,8 +1,11 @@
 package duckdb
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
@@ -94,11 +98,7 @@ func TestTheOutputWaitsUntilTheDatabaseCanWrite(t *testing.T) {
 		}
 		return nil
 	}
-	res := service.MockResources()
-	o := &output{
-		res: res, database: d, first: time.Millisecond, longest: time.Millisecond,
-		executions: res.Metrics().NewCounter("executions"), retries: res.Metrics().NewCounter("retries"),
-	}
+	o := outputTo(d)
 	require.NoError(t, o.WriteBatch(t.Context(), newRecord(0, 5).messages(5)))
 	require.EqualValues(t, 5, count(t, d, "SELECT count(*) FROM executions"))
 
@@ -110,17 +110,72 @@ func TestTheOutputWaitsUntilTheDatabaseCanWrite(t *testing.T) {
 
 func TestWhatTheStateHasNotTakenIsGivenBackWhole(t *testing.T) {
 	d := openDatabase(t, testSettings(databasePath(t)))
-	res := service.MockResources()
-	o := &output{
-		res: res, database: d, first: time.Millisecond, longest: time.Millisecond,
-		executions: res.Metrics().NewCounter("executions"), retries: res.Metrics().NewCounter("retries"),
-	}
+	o := outputTo(d)
 	batch := newRecord(0, 5).messages(5)
 	batch[len(batch)-1].SetError(fmt.Errorf("detecting: %w", testengine.ErrNotRemembered))
 	require.ErrorIs(t, o.WriteBatch(t.Context(), batch), testengine.ErrNotRemembered)
 	require.Zero(t, count(t, d, "SELECT count(*) FROM executions"))
 	require.NoError(t, o.WriteBatch(t.Context(), newRecord(0, 5).messages(5)), "it comes again")
 	require.EqualValues(t, 5, count(t, d, "SELECT count(*) FROM executions"))
+}
+
+// refusedStream runs a stream until its output has ended by itself, and returns
+// what it logged as errors.
+func refusedStream(t *testing.T, database string) string {
+	t.Helper()
+	var logged bytes.Buffer
+	env := service.GlobalEnvironment()
+	builder := env.NewStreamBuilder()
+	builder.SetSchema(env.FullConfigSchema("", ""))
+	builder.SetLogger(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError})))
+	require.NoError(t, builder.SetYAML(`
+duckdb_database: [ `+database+` ]
+input: {generate: {mapping: 'root = ""', interval: 1h}}
+output: {duckdb: {database: database}}
+`))
+	stream, err := builder.Build()
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- stream.Run(context.Background()) }()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(20 * time.Second):
+		require.FailNow(t, "the stream goes on", logged.String())
+	}
+	require.True(t, refusal.Refused())
+	return logged.String()
+}
+
+func TestAnOutputThatCanNeverStoreEndsItsStream(t *testing.T) {
+	for _, test := range []struct{ name, database, says string }{
+		{"a database that is not in the configuration", "{label: elsewhere, in_memory: true}", "unable to locate resource: database"},
+		{"a database that cannot be opened", "{label: database, path: /dev/null/none}", "opening the database /dev/null/none"},
+		{"a setting that DuckDB does not take", "{label: database, in_memory: true, memory_limit: nothing}", "opening the database in memory"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			said := refusedStream(t, test.database)
+			require.Equal(t, 1, strings.Count(said, "The stream ends: "), said)
+			require.Contains(t, said, test.says)
+		})
+	}
+	t.Run("records of another log", func(t *testing.T) {
+		o := outputTo(openDatabase(t, testSettings("")))
+		require.NoError(t, o.WriteBatch(t.Context(), newRecord(0, 1).messages(1)))
+		other := newRecord(1, 1)
+		other.position.LogID = "log-b"
+		require.ErrorIs(t, o.WriteBatch(t.Context(), other.messages(1)), service.ErrEndOfInput)
+		require.ErrorIs(t, o.Connect(t.Context()), service.ErrEndOfInput)
+	})
+}
+
+// outputTo is an output that hardly waits between its tries.
+func outputTo(d *Database) *output {
+	res := service.MockResources()
+	return &output{
+		res: res, database: d, first: time.Millisecond, longest: time.Millisecond,
+		executions: res.Metrics().NewCounter("executions"), retries: res.Metrics().NewCounter("retries"),
+	}
 }
 
 func TestSettingsThatCannotWork(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -56,6 +57,8 @@ type Lanes[T any] struct {
 	memory   Memory[T]
 	provider func(ctx context.Context) (state.Provider, error)
 	log      *service.Logger
+
+	missing sync.Once // says that there is no such state
 
 	mu    sync.Mutex
 	lanes map[int]*lane[T]
@@ -102,10 +105,11 @@ type Record[T any] struct {
 func (r *Record[T]) End() error { return r.end() }
 
 // Take opens the message's record, unless a message before it did, and gives it
-// to take. now is the log's time of the record (TimeOf). A state that is not there
-// holds the stream. An error is the context's, or testengine.ErrNotRemembered when
-// the state could not be written or the batch was given up: Process returns it,
-// our outputs give the batch back, and it comes again after a restore.
+// to take. now is the log's time of the record (TimeOf). A state that cannot be had
+// holds the stream, and one that is not in the configuration ends it. An error is
+// the context's, or testengine.ErrNotRemembered when the state could not be written
+// or the batch was given up: Process returns it, our outputs give the batch back,
+// and it comes again after a restore.
 func (l *Lanes[T]) Take(ctx context.Context, m *service.Message, now int64, take func(*Record[T]) error) error {
 	at, logged := message.Position(m)
 	cycle, _ := message.Int(m, testengine.MetaCycle)
@@ -113,6 +117,9 @@ func (l *Lanes[T]) Take(ctx context.Context, m *service.Message, now int64, take
 		err := l.try(ctx, at, logged, cycle, now, take)
 		if err == nil || errors.Is(err, testengine.ErrNotRemembered) {
 			return err
+		}
+		if errors.Is(err, fields.ErrResource) {
+			l.missing.Do(func() { refusal.Refuse(l.log, err) })
 		}
 		l.log.Errorf("Holding %s at record %v: %v", l.memory.Table, at, err)
 		if !pause.For(ctx, holdPause) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -106,4 +107,15 @@ func TestABatchOfAnotherCycleIsRefused(t *testing.T) {
 			return r.End()
 		}), state.ErrCycle)
 	})
+}
+
+func TestAStateThatIsNotInTheConfigurationEndsTheStream(t *testing.T) {
+	l := New(service.MockResources(), Memory[*cache]{Label: "nowhere", Table: "cache", Logic: "v1"})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-refusal.Refusals()
+		cancel() // as the process would
+	}()
+	err := l.Take(ctx, at(0, 0), 1000, func(*Record[*cache]) error { return nil })
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/uploadlog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -290,7 +291,7 @@ func (u *uploadLog) refuse(err error) {
 	}
 	u.mu.Unlock()
 	if first && !errors.Is(err, context.Canceled) {
-		refuse(u.logger, fmt.Errorf("the upload log stops: %w", err))
+		refusal.Refuse(u.logger, fmt.Errorf("the upload log stops: %w", err))
 	}
 	u.signal()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
 	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -41,13 +42,21 @@ type kafkaStateful struct {
 // the host tries again; what is refused ends the stream with the first read, or
 // stays here until the stream is told to end.
 func (in *kafkaStateful) Connect(ctx context.Context) error {
-	if in.refused != nil && staying.Load() {
-		<-ctx.Done()
-		return ctx.Err()
+	if in.refused != nil {
+		return refusal.Connecting(ctx)
 	}
-	if in.source != nil || in.refused != nil {
-		return nil //nolint:nilerr // The next read ends the stream.
+	if in.source != nil {
+		return nil
 	}
+	err := in.open(ctx)
+	if errors.Is(err, kafkalog.ErrRefused) || errors.Is(err, fields.ErrResource) {
+		in.refuse(err)
+		return refusal.Connecting(ctx)
+	}
+	return err
+}
+
+func (in *kafkaStateful) open(ctx context.Context) error {
 	options, err := in.options()
 	if err != nil {
 		return err
@@ -57,16 +66,8 @@ func (in *kafkaStateful) Connect(ctx context.Context) error {
 	}
 	options.Tick, options.Keyless, options.Rows = in.reader.tick, keyless, rowsOf
 	options.Logger, options.Observer = in.mgr.Logger(), in.metrics
-	source, err := kafkalog.Open(ctx, options)
-	switch {
-	case errors.Is(err, kafkalog.ErrRefused):
-		in.refuse(err)
-		return nil
-	case err != nil:
-		return err
-	}
-	in.source = source
-	return nil
+	in.source, err = kafkalog.Open(ctx, options)
+	return err
 }
 
 func (in *kafkaStateful) options() (kafkalog.Options, error) {
@@ -94,13 +95,13 @@ func (in *kafkaStateful) options() (kafkalog.Options, error) {
 func (in *kafkaStateful) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	for {
 		if in.refused != nil {
-			return nil, nil, endRefused()
+			return nil, nil, refusal.Reading()
 		}
 		batch, err := in.source.Read(ctx)
 		switch {
 		case errors.Is(err, kafkalog.ErrRefused):
 			in.refuse(err)
-			return nil, nil, endRefused()
+			return nil, nil, refusal.Reading()
 		case errors.Is(err, kafkalog.ErrClosed):
 			return nil, nil, service.ErrEndOfInput
 		case err != nil:
@@ -159,18 +160,10 @@ func (in *kafkaStateful) messages(ctx context.Context, batch *kafkalog.Batch) (s
 	return messages, nil
 }
 
-// endRefused is how a refused input leaves the host.
-func endRefused() error {
-	if staying.Load() {
-		return service.ErrNotConnected
-	}
-	return service.ErrEndOfInput
-}
-
 // refuse ends the stream, and with it the process.
 func (in *kafkaStateful) refuse(err error) {
 	in.refused = err
-	refuse(in.mgr.Logger(), err)
+	refusal.Refuse(in.mgr.Logger(), err)
 }
 
 // Close implements service.BatchInput.

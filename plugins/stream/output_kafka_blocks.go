@@ -15,6 +15,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -74,9 +75,9 @@ func (out *kafkaBlocks) Connect(ctx context.Context) error {
 		return nil
 	}
 	err := out.connect(ctx)
-	if errors.Is(err, kafkalog.ErrRefused) || errors.Is(err, testengine.ErrIncompatibleSchema) {
-		refuse(out.mgr.Logger(), err)
-		return service.ErrEndOfInput // The host takes it for the end of the output.
+	if errors.Is(err, kafkalog.ErrRefused) || errors.Is(err, testengine.ErrIncompatibleSchema) || errors.Is(err, fields.ErrResource) {
+		refusal.Refuse(out.mgr.Logger(), err)
+		return refusal.Connecting(ctx)
 	}
 	return err
 }

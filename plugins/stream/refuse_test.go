@@ -21,6 +21,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog/appendtime"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -52,9 +53,9 @@ func refusalOf(t *testing.T, yaml string) string {
 	case err := <-ended:
 		require.NoError(t, err)
 	case <-time.After(30 * time.Second):
-		require.FailNow(t, "the stream goes on")
+		require.FailNow(t, "the stream goes on", logged.String())
 	}
-	require.True(t, Refused())
+	require.True(t, refusal.Refused())
 	return logged.String()
 }
 
@@ -153,6 +154,27 @@ output:
 			name: "an input's topic that does not exist",
 			yaml: func(dir string) string { return strings.Replace(exactlyOnce(dir), "[ uploads ]", "[ uplods ]", 1) },
 			want: "topic uplods does not exist",
+		},
+		{
+			name: "an input's transaction that is not in the configuration",
+			yaml: func(dir string) string {
+				return strings.Replace(exactlyOnce(dir), "transaction: transaction\n    topics", "transaction: translation\n    topics", 1)
+			},
+			want: "unable to locate resource: translation",
+		},
+		{
+			name: "an input's state that is not in the configuration",
+			yaml: func(dir string) string {
+				return strings.Replace(exactlyOnce(dir), "    state: state\n    log_time", "    state: stats\n    log_time", 1)
+			},
+			want: "unable to locate resource: stats",
+		},
+		{
+			name: "an output's schemas that are not in the configuration",
+			yaml: func(string) string {
+				return strings.NewReplacer("topic: results", "topics: {block: results}", "format: raw", "schemas: registry").Replace(atLeastOnce)
+			},
+			want: "unable to locate resource: registry",
 		},
 		{
 			name: "a topic that takes smaller batches",

@@ -18,6 +18,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog/appendtime"
@@ -232,7 +233,7 @@ func TestARefusalEndsTheStream(t *testing.T) {
 	select {
 	case err := <-ended:
 		require.NoError(t, err)
-		require.True(t, Refused())
+		require.True(t, refusal.Refused())
 	case <-time.After(20 * time.Second):
 		require.FailNow(t, "the stream goes on")
 	}

@@ -18,8 +18,10 @@ import (
 	"github.com/connect-testengine/connect-testengine/tests/harness"
 )
 
-// refusedStream reads a topic that does not exist.
-const refusedStream = `
+// refusedInput reads a topic that does not exist, refusedOutput writes into one, and
+// refusedDatabase into a database that is not in the configuration.
+const (
+	refusedInput = `
 input:
   kafka_stateful:
     seed_brokers: [ BROKERS ]
@@ -28,6 +30,15 @@ input:
     format: raw
 output: {drop: {}}
 `
+	refusedOutput = `
+input: {generate: {mapping: 'root = "again"', interval: 20ms}}
+output: {kafka_blocks: {seed_brokers: [ BROKERS ], topic: nowhere, format: raw}}
+`
+	refusedDatabase = `
+input: {generate: {mapping: 'root = "again"', interval: 20ms}}
+output: {duckdb: {database: nowhere}}
+`
+)
 
 const goodStream = `
 input: {generate: {mapping: 'root = "again"', interval: 20ms}}
@@ -37,21 +48,21 @@ output: {file: {path: OUT, codec: lines}}
 const refusalSentence = "The stream ends: topic nowhere does not exist: `connect-testengine topics create` makes it"
 
 // refusal is a folder of streams, one of which is refused.
-func refusal(t *testing.T) (dir, out string) {
+func refusal(t *testing.T, refused string) (dir, out string) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	dir, out = t.TempDir(), filepath.Join(t.TempDir(), "out")
 	fill := strings.NewReplacer("BROKERS", strings.Join(cluster.ListenAddrs(), ","), "OUT", out)
-	for name, yaml := range map[string]string{"refused.yaml": refusedStream, "good.yaml": goodStream} {
+	for name, yaml := range map[string]string{"refused.yaml": refused, "good.yaml": goodStream} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(fill.Replace(yaml)), 0o600))
 	}
 	return dir, out
 }
 
 func TestARefusalEndsTheProcessWithOneSentence(t *testing.T) {
-	dir, _ := refusal(t)
+	dir, _ := refusal(t, refusedInput)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	output, err := exec.CommandContext(ctx, harness.Binary(t), "run", "--set", "http.enabled=false", filepath.Join(dir, "refused.yaml")).CombinedOutput()
@@ -62,10 +73,21 @@ func TestARefusalEndsTheProcessWithOneSentence(t *testing.T) {
 }
 
 func TestARefusedStreamLeavesTheOthersAlone(t *testing.T) {
-	dir, out := refusal(t)
+	for _, test := range []struct{ name, yaml, says string }{
+		{"by its input", refusedInput, refusalSentence},
+		{"by its output", refusedOutput, "The stream ends: topic dead_letters does not exist"},
+		{"for its database", refusedDatabase, "The stream ends: finding the duckdb_database"},
+	} {
+		t.Run(test.name, func(t *testing.T) { leavesTheOthersAlone(t, test.yaml, test.says) })
+	}
+}
+
+func leavesTheOthersAlone(t *testing.T, refused, says string) {
+	t.Helper()
+	dir, out := refusal(t, refused)
 	address := harness.FreeAddress(t)
 	var printed bytes.Buffer
-	command := exec.CommandContext(t.Context(), harness.Binary(t), "streams", "--set", "http.address="+address, dir)
+	command := exec.CommandContext(t.Context(), harness.Binary(t), "streams", "--set", "http.address="+address, "--set", "shutdown_timeout=1s", dir)
 	command.Dir = harness.Root() // Where a pipeline lies that `run` would take.
 	command.Stdout, command.Stderr = &printed, &printed
 	require.NoError(t, command.Start())
@@ -97,7 +119,7 @@ func TestARefusedStreamLeavesTheOthersAlone(t *testing.T) {
 	var exit *exec.ExitError
 	require.ErrorAs(t, <-ended, &exit)
 	require.Equal(t, 1, exit.ExitCode(), "one of its streams was refused")
-	require.Equal(t, 1, strings.Count(printed.String(), refusalSentence), printed.String())
+	require.Equal(t, 1, strings.Count(printed.String(), says), printed.String())
 }
 
 func size(path string) int64 {

@@ -1,11 +1,15 @@
 package rows
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
+
+// ErrOtherLog is in the error about records of a log that the database is not of.
+var ErrOtherLog = errors.New("give this log a database of its own, or put the log's folder back")
 
 // Mark is how far one partition is stored: everything before record Next, and
 // of Next its first First executions, which belong to row OpenUpload.
@@ -28,8 +32,7 @@ func (m Marks) Clone() Marks { return Marks{LogID: m.LogID, Of: maps.Clone(m.Of)
 // Check refuses the records of another log.
 func (m Marks) Check(logID string) error {
 	if len(m.Of) > 0 && logID != m.LogID {
-		return fmt.Errorf("the database holds records of log %q and cannot take those of log %q: "+
-			"give this log a database of its own, or put the log's folder back", m.LogID, logID)
+		return fmt.Errorf("the database holds records of log %q and cannot take those of log %q: %w", m.LogID, logID, ErrOtherLog)
 	}
 	return nil
 }

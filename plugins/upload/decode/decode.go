@@ -31,16 +31,10 @@ func Feed(builder *assemble.Builder, body []byte) error {
 	return nil
 }
 
-// Check walks a body and reports the first thing that Feed would refuse, as an
-// *assemble.SyntaxError. It looks at structure alone, keeps nothing but the
-// run's key and allocates nothing else when all is well.
-func Check(body []byte, maxDepth int) error {
-	_, err := Look(body, maxDepth)
-	return err
-}
-
-// Look is Check that also tells what an answer to the collector says: the run's
-// key and how many executions there are.
+// Look walks a body and reports the first thing that Feed would refuse, as an
+// *assemble.SyntaxError. It looks at structure alone, and tells what an answer to
+// the collector says: the run's key, which is all that it keeps and allocates, and
+// how many executions there are.
 func Look(body []byte, maxDepth int) (Seen, error) {
 	c := checker{scanner: scanner{b: body, maxDepth: maxDepth}}
 	if c.body() < 0 {

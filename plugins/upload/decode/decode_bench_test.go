@@ -34,7 +34,7 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		})
 		run("check", func() {
-			if err := Check(body, 128); err != nil {
+			if err := check(body, 128); err != nil {
 				b.Fatal(err)
 			}
 		})

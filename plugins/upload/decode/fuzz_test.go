@@ -33,7 +33,7 @@ type refExecution map[string]json.RawMessage
 
 // FuzzFeed compares with encoding/json. What must hold: Feed takes a body if and
 // only if encoding/json does and it is an upload, an array or an execution; the
-// executions have the same texts; Check says the same as Feed; a block comes
+// executions have the same texts; Look says the same as Feed; a block comes
 // back from its JSON.
 //
 // Allowed differences, all of them skipped below or normalised:
@@ -53,7 +53,7 @@ func FuzzFeed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		limits := limitsOf(assemble.KeepAll)
 		result, err := feed(body, limits)
-		require.Equal(t, err == nil, Check(body, limits.MaxDepth) == nil || isLines(body), "%q: %v, %v", body, err, Check(body, limits.MaxDepth))
+		require.Equal(t, err == nil, check(body, limits.MaxDepth) == nil || isLines(body), "%q: %v, %v", body, err, check(body, limits.MaxDepth))
 		if err != nil {
 			var syntax *assemble.SyntaxError
 			require.ErrorAs(t, err, &syntax)

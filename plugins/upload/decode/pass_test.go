@@ -131,7 +131,7 @@ func FuzzFacts(f *testing.F) {
 	}
 	f.Add([]byte(`[{"name":"n","id":[{"x":"\"]"}],"history":{"duration":1,"x":[{}]},"z":{"a\\":[ "]" ]},"external_id":5}]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if Check(body, limitsOf(assemble.KeepAll).MaxDepth) == nil {
+		if check(body, limitsOf(assemble.KeepAll).MaxDepth) == nil {
 			factsAlike(t, body)
 		}
 		for i, c := range body {

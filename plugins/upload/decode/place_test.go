@@ -107,7 +107,7 @@ func read(t *testing.T, limits assemble.Limits, records ...[]byte) []testengine.
 	}
 	body = append(append(body, ']'), strings.Repeat(" ", lookBytes)...)
 	result, err := feed(body, limits)
-	require.Equal(t, err == nil, Check(body, limits.MaxDepth) == nil, "%q", body)
+	require.Equal(t, err == nil, check(body, limits.MaxDepth) == nil, "%q", body)
 	if err != nil || result.Report.Received != len(records) {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/upload/runners"
 )
 
-// What a door answers with 415 and 400. Everything else that Check returns is an
+// What a door answers with 415 and 400. Everything else that Look returns is an
 // *assemble.SyntaxError.
 var (
 	ErrContentType = errors.New("this content type is not read here, send application/json or multipart/form-data")
@@ -72,16 +72,10 @@ func Names() []string {
 	return names
 }
 
-// Check walks a decompressed body as the door does: envelope and structure. It
-// reports ErrContentType, ErrFormat or an *assemble.SyntaxError, and allocates
-// nothing for a JSON body that is well.
-func Check(contentType string, body []byte, maxDepth int) error {
-	_, err := Look(contentType, body, maxDepth)
-	return err
-}
-
-// Look is Check that also tells what an answer to the collector says: the run's
-// key and how many executions there are.
+// Look walks a decompressed body as the door does: envelope and structure. It
+// reports ErrContentType, ErrFormat or an *assemble.SyntaxError, and tells what an
+// answer to the collector says: the run's key and how many executions there are.
+// For a JSON body that is well it allocates nothing but the key.
 func Look(contentType string, body []byte, maxDepth int) (decode.Seen, error) {
 	if t, ok := tracesOf(contentType); ok {
 		return otlp.Look(t.encoding, body, t.runKey, maxDepth)

@@ -70,7 +70,7 @@ func TestWhatIsRefusedSaysWhereAndWhy(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := Check(test.kind, test.body, 128)
+			err := check(test.kind, test.body, 128)
 			require.Error(t, err)
 			if test.is != nil {
 				require.ErrorIs(t, err, test.is)
@@ -106,7 +106,7 @@ func TestTextsFromWindowsAreRead(t *testing.T) {
 			require.Empty(t, result.Report.Problems)
 			for _, broken := range []string{byteOrder8 + file + "\x01", byteOrder16 + file} {
 				body = form("data", broken, "format", name)
-				err = Check(formType, body, 128)
+				err = check(formType, body, 128)
 				if name == "go-jsonl" && broken[0] == byteOrder8[0] {
 					require.NoError(t, err, "a line that is none is passed over")
 					continue
@@ -139,7 +139,7 @@ func TestAnEmptyFileIsAnUploadOfNothing(t *testing.T) {
 	}
 }
 
-// What must hold: nothing panics, and Decode reads exactly what Check lets pass
+// What must hold: nothing panics, and Decode reads exactly what Look lets pass
 // (but for broken lines of NDJSON, which lose themselves alone).
 func FuzzForm(f *testing.F) {
 	f.Add(form("format", "json", "data", `[{"name":"a"}]`, "run_env[key]", "k"))
@@ -147,7 +147,7 @@ func FuzzForm(f *testing.F) {
 	f.Add([]byte("--x y\nContent-Disposition: form-data; name=data\n\n{}\n--x y--"))
 	f.Add([]byte("--x y--"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		err := Check(formType, body, 128)
+		err := check(formType, body, 128)
 		result := Decode(assemble.Facts{UploadID: "up"}, formType, body, assemble.DefaultLimits())
 		if err == nil {
 			require.False(t, result.Refused, "%q", body)
@@ -157,4 +157,10 @@ func FuzzForm(f *testing.F) {
 		}
 		require.Equal(t, result.Report.Received, result.Report.Accepted+result.Report.Rejected)
 	})
+}
+
+// check says what is wrong with a body.
+func check(contentType string, body []byte, maxDepth int) error {
+	_, err := Look(contentType, body, maxDepth)
+	return err
 }

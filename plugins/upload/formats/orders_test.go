@@ -80,7 +80,7 @@ func TestHowAnUploadIsWrittenDoesNotMatter(t *testing.T) {
 			}
 			for range 6 {
 				other := anotherOrder(t, random, contentType, body)
-				require.NoError(t, Check(contentType, other, 128))
+				require.NoError(t, check(contentType, other, 128))
 				require.Equal(t, want, facts(Decode(testFacts, contentType, other, assemble.DefaultLimits())), "%s", other)
 			}
 		})

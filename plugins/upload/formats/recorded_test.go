@@ -120,7 +120,7 @@ func TestRecordedUploadsArriveWhole(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			contentType, body := recorded(t, test.name)
-			require.NoError(t, Check(contentType, body, 128))
+			require.NoError(t, check(contentType, body, 128))
 			result, executions := decodeRecorded(t, test.name)
 			require.Equal(t, test.tally, tally(executions))
 			require.Equal(t, test.format, result.Report.Format)

@@ -28,13 +28,8 @@ func Feed(builder *assemble.Builder, body []byte) error {
 	return r.err
 }
 
-// Check walks a document and reports the first thing that Feed would refuse.
-func Check(body []byte, maxDepth int) error {
-	_, err := Look(body, maxDepth)
-	return err
-}
-
-// Look is Check that also counts the test cases.
+// Look walks a document, counts its test cases and reports the first thing that
+// Feed would refuse.
 func Look(body []byte, maxDepth int) (cases int, err error) {
 	text, offset, err := decoded(body)
 	if err != nil {

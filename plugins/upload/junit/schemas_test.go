@@ -106,7 +106,7 @@ Failed asserting that 2 is 3.</failure></testcase></testsuite></testsuite></test
 		t.Run(test.name, func(t *testing.T) {
 			result, err := feed(test.xml)
 			require.NoError(t, err)
-			require.NoError(t, Check([]byte(test.xml), 128))
+			require.NoError(t, check([]byte(test.xml), 128))
 			require.Equal(t, test.want, strings.Split(lines(result), "; "))
 			executions := result.Blocks[0].Executions
 			require.Equal(t, test.at, executions[len(executions)-1].Location)

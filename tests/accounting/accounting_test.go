@@ -12,6 +12,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
+	"github.com/connect-testengine/connect-testengine/plugins/api/querytest"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -76,7 +77,7 @@ func reportsAgree(t *testing.T, store query.Store, uploads map[string]*sent, aga
 		u, err := store.Upload(t.Context(), suite, id)
 		require.NoError(t, err, "%s: %d bytes, %s, %+v", id, len(s.body), s.contentType, s.want)
 		require.Equal(t, u.Received, u.Accepted+u.Rejected)
-		got := query.OfUpload(&u)
+		got := querytest.OfUpload(&u)
 		got.WithProblems, got.Bytes = 0, s.want.Bytes // the bytes of pieces are theirs
 		require.Equal(t, s.want, got, "%s in %d pieces", id, u.Chunks)
 		require.Equal(t, again[id], u.Duplicates, "%s in %d pieces", id, u.Chunks)
@@ -111,7 +112,7 @@ func healthAgrees(t *testing.T, store query.Store, want query.UploadTally) query
 	require.NoError(t, err)
 	var sum query.UploadTally
 	for i := range list.Items {
-		one := query.OfUpload(&list.Items[i])
+		one := querytest.OfUpload(&list.Items[i])
 		one.Duplicates = list.Items[i].Duplicates
 		sum.Add(&one)
 	}

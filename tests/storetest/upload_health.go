@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/connect-testengine/connect-testengine/plugins/api/query"
+	"github.com/connect-testengine/connect-testengine/plugins/api/querytest"
 )
 
 const randomHealth = 20
@@ -25,7 +26,7 @@ func uploadHealthAgrees(t *testing.T, w *World, engine query.Store) {
 		require.NoError(t, err)
 		var sum, hours query.UploadTally
 		for j := range list.Items {
-			one := query.OfUpload(&list.Items[j])
+			one := querytest.OfUpload(&list.Items[j])
 			one.Duplicates = list.Items[j].Duplicates
 			sum.Add(&one)
 		}

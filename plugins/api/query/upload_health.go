@@ -160,31 +160,6 @@ func (t *UploadTally) Add(other *UploadTally) {
 	t.Bytes += other.Bytes
 }
 
-// OfUpload is what one first delivery counts.
-func OfUpload(u *Upload) UploadTally {
-	t := UploadTally{
-		Uploads: 1, Received: int64(u.Received), Accepted: int64(u.Accepted), Rejected: int64(u.Rejected),
-		WithoutResult: int64(u.WithoutResult), SuiteErrors: int64(u.SuiteErrors), Bytes: int64(u.Bytes),
-	}
-	if u.Accepted == 0 {
-		t.Empty = 1
-	}
-	if len(u.ProblemCounts) > 0 {
-		t.WithProblems = 1
-	}
-	return t
-}
-
-// PerUpload are the order statistics of numbers of executions; it sorts the list.
-func PerUpload(list []int) ExecutionsPerUpload {
-	if len(list) == 0 {
-		return ExecutionsPerUpload{}
-	}
-	slices.Sort(list)
-	rank := func(tenths int) int { return list[(len(list)*tenths+9)/10-1] }
-	return ExecutionsPerUpload{Known: true, P50: rank(5), P90: rank(9), Max: list[len(list)-1]}
-}
-
 // SortCollectors puts the one that sent most first.
 func SortCollectors(list []CollectorUse) {
 	slices.SortFunc(list, func(a, b CollectorUse) int {

@@ -20,7 +20,7 @@ func (s *Store) UploadHealth(ctx context.Context, q query.UploadHealthQuery) (h 
 	defer done()
 	hours := map[int64]*query.UploadHour{}
 	collectors := map[[2]string]*query.CollectorUse{}
-	var perUpload []int
+	var accepted []int
 	var problems query.Problems
 	for i := range s.UploadList {
 		u := &s.UploadList[i]
@@ -31,7 +31,7 @@ func (s *Store) UploadHealth(ctx context.Context, q query.UploadHealthQuery) (h 
 		if !within(q.Range, u.Time) {
 			continue
 		}
-		tally := query.OfUpload(u)
+		tally := OfUpload(u)
 		tally.Duplicates = u.Duplicates
 		at := u.Time - u.Time%hour
 		if hours[at] == nil {
@@ -40,7 +40,7 @@ func (s *Store) UploadHealth(ctx context.Context, q query.UploadHealthQuery) (h 
 		hours[at].Add(&tally)
 		h.Total.Add(&tally)
 		if u.Accepted > 0 {
-			perUpload = append(perUpload, u.Accepted)
+			accepted = append(accepted, u.Accepted)
 		}
 		problems.Add(u.UploadID, u.Time, u.ProblemCounts)
 		use(collectors, u)
@@ -52,7 +52,7 @@ func (s *Store) UploadHealth(ctx context.Context, q query.UploadHealthQuery) (h 
 		h.Collectors = append(h.Collectors, *c)
 	}
 	query.SortCollectors(h.Collectors)
-	h.PerUpload = query.PerUpload(perUpload)
+	h.PerUpload = perUpload(accepted)
 	h.Problems, h.ProblemKinds = problems.Most(q.Problems)
 	s.illustrate(q.SuiteKey, h.Problems)
 	return h, nil
@@ -76,4 +76,29 @@ func (s *Store) illustrate(key query.SuiteKey, groups []query.ProblemGroup) {
 			}
 		}
 	}
+}
+
+// OfUpload is what one first delivery counts.
+func OfUpload(u *query.Upload) query.UploadTally {
+	t := query.UploadTally{
+		Uploads: 1, Received: int64(u.Received), Accepted: int64(u.Accepted), Rejected: int64(u.Rejected),
+		WithoutResult: int64(u.WithoutResult), SuiteErrors: int64(u.SuiteErrors), Bytes: int64(u.Bytes),
+	}
+	if u.Accepted == 0 {
+		t.Empty = 1
+	}
+	if len(u.ProblemCounts) > 0 {
+		t.WithProblems = 1
+	}
+	return t
+}
+
+// perUpload are the order statistics of numbers of executions; it sorts the list.
+func perUpload(list []int) query.ExecutionsPerUpload {
+	if len(list) == 0 {
+		return query.ExecutionsPerUpload{}
+	}
+	slices.Sort(list)
+	rank := func(tenths int) int { return list[(len(list)*tenths+9)/10-1] }
+	return query.ExecutionsPerUpload{Known: true, P50: rank(5), P90: rank(9), Max: list[len(list)-1]}
 }

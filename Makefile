@@ -54,7 +54,7 @@ test: services build ## Installs what tests need and runs them, with the race de
 	$(SIMULATE) '^TestSimulation'
 
 # Virtual time needs the Kafka client's own tag for it.
-SIMULATE := go test -tags synctests -count=1 -timeout 24h ./plugins/stream -run
+SIMULATE := go test -tags synctests -count=1 -timeout 24h ./plugins/kafka -run
 
 .PHONY: simulate
 simulate: ## Runs the Kafka core in virtual time over SEEDS (200) seeds of trouble FROM (1) on, or one SEED.

@@ -36,17 +36,16 @@ var capabilities = []capability{
 	{"duckdb", []component{{"resource", "duckdb_database"}, {"output", "duckdb"}}},
 	{"enrich", []component{{"processor", "execution_enrich"}}},
 	{"flaky", []component{{"processor", "flaky_detect"}}},
-	{"schema", []component{{"resource", "testengine_schemas"}, {"processor", "record_encode"}, {"processor", "record_decode"}}},
-	{"simulate", []component{{"input", "ci_simulator"}, {"input", "upload_history"}, {"output", "ndjson_file"}}},
-	{"stream", []component{
-		{"buffer", "upload_log"},
-		{"input", "upload_log"},
-		{"resource", "testengine_state"},
-		{"resource", "kafka_transaction"},
+	{"kafka", []component{
 		{"input", "kafka_stateful"},
 		{"output", "kafka_blocks"},
+		{"resource", "kafka_transaction"},
 	}},
+	{"schema", []component{{"resource", "testengine_schemas"}, {"processor", "record_encode"}, {"processor", "record_decode"}}},
+	{"simulate", []component{{"input", "ci_simulator"}, {"input", "upload_history"}, {"output", "ndjson_file"}}},
+	{"statestore", []component{{"resource", "testengine_state"}}},
 	{"upload", []component{{"processor", "upload_decode"}, {"processor", "for_each_execution"}}},
+	{"uploadlog", []component{{"buffer", "upload_log"}, {"input", "upload_log"}}},
 	{"webhook", []component{{"input", "webhook_http"}}},
 	{"window", []component{{"processor", "window_aggregate"}}},
 }

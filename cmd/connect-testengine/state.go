@@ -10,8 +10,8 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 )
 
 // stateCommand looks into the state of stateful processors, moves it and checks it.

@@ -11,12 +11,12 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/connect-testengine/connect-testengine/plugins/stream"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/bucket"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/depot"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/outputs"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/kafka"
+	"github.com/connect-testengine/connect-testengine/plugins/kafka/outputs"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/bucket"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/depot"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 )
 
 const handoverDescription = `Blue is the version that works in group detect_flaky, green the new one. The same
@@ -96,7 +96,7 @@ func handOverState(c *ucli.Context) error {
 func handOverGroup(c *ucli.Context) error {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	settings := stream.HandOverSettings{
+	settings := kafka.HandOverSettings{
 		Topic: c.String("topic"), Group: c.String("group"), Shadow: c.String("shadow"),
 		Version: c.String("version"), Pipeline: c.String("pipeline"),
 	}
@@ -115,21 +115,21 @@ func handOverGroup(c *ucli.Context) error {
 		return fmt.Errorf("handing over: %w", err)
 	}
 	defer client.Close()
-	return stream.HandOver(ctx, client, settings, c.App.Writer)
+	return kafka.HandOver(ctx, client, settings, c.App.Writer)
 }
 
 // statePlace reads a folder's path, store:DIRECTORY or s3://BUCKET/PREFIX?….
-func statePlace(ctx context.Context, text string) (stream.StatePlace, error) {
+func statePlace(ctx context.Context, text string) (kafka.StatePlace, error) {
 	if dir, ok := strings.CutPrefix(text, "store:"); ok {
 		directory, err := depot.NewDirectory(disk.OS(), dir)
-		return stream.StatePlace{Depot: directory}, err
+		return kafka.StatePlace{Depot: directory}, err
 	}
 	if !strings.HasPrefix(text, "s3://") {
-		return stream.StatePlace{Dir: text}, nil
+		return kafka.StatePlace{Dir: text}, nil
 	}
 	at, err := url.Parse(text)
 	if err != nil {
-		return stream.StatePlace{}, fmt.Errorf("reading the place of a state: %w", err)
+		return kafka.StatePlace{}, fmt.Errorf("reading the place of a state: %w", err)
 	}
 	query := at.Query()
 	region := query.Get("region")
@@ -140,9 +140,9 @@ func statePlace(ctx context.Context, text string) (stream.StatePlace, error) {
 		Bucket: at.Host, Prefix: strings.Trim(at.Path, "/"), Endpoint: query.Get("endpoint"), Region: region, PathStyle: query.Get("path_style") == "true",
 	})
 	if err != nil {
-		return stream.StatePlace{}, fmt.Errorf("reading the place of a state: %w", err)
+		return kafka.StatePlace{}, fmt.Errorf("reading the place of a state: %w", err)
 	}
-	return stream.StatePlace{Depot: bucketed}, nil
+	return kafka.StatePlace{Depot: bucketed}, nil
 }
 
 func compareOutputs(c *ucli.Context) error {

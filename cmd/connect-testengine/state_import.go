@@ -12,9 +12,9 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/hold"
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/kafkalog"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/kafka/kafkalog"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/connect-testengine/connect-testengine/plugins/stream"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/topics"
+	"github.com/connect-testengine/connect-testengine/plugins/kafka"
+	"github.com/connect-testengine/connect-testengine/plugins/kafka/topics"
 )
 
 // topicsCommand manages the topics of a cluster from the command line.
@@ -38,7 +38,7 @@ func topicsCommand() *ucli.Command {
 }
 
 func createTopics(c *ucli.Context) error {
-	settings, err := stream.ReadTopics(c.String("file"))
+	settings, err := kafka.ReadTopics(c.String("file"))
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func createTopics(c *ucli.Context) error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	if err := stream.CreateTopics(ctx, client, settings, c.App.Writer); err != nil {
+	if err := kafka.CreateTopics(ctx, client, settings, c.App.Writer); err != nil {
 		return fmt.Errorf("creating topics at %s: %w", c.String("brokers"), err)
 	}
 	return nil

@@ -10,10 +10,12 @@ import (
 	_ "github.com/connect-testengine/connect-testengine/plugins/duckdb"
 	_ "github.com/connect-testengine/connect-testengine/plugins/enrich"
 	_ "github.com/connect-testengine/connect-testengine/plugins/flaky"
+	_ "github.com/connect-testengine/connect-testengine/plugins/kafka"
 	_ "github.com/connect-testengine/connect-testengine/plugins/schema"
 	_ "github.com/connect-testengine/connect-testengine/plugins/simulate"
-	_ "github.com/connect-testengine/connect-testengine/plugins/stream"
+	_ "github.com/connect-testengine/connect-testengine/plugins/statestore"
 	_ "github.com/connect-testengine/connect-testengine/plugins/upload"
+	_ "github.com/connect-testengine/connect-testengine/plugins/uploadlog"
 	_ "github.com/connect-testengine/connect-testengine/plugins/webhook"
 	_ "github.com/connect-testengine/connect-testengine/plugins/window"
 )

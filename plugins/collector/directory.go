@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
 )
 
 // directory is the tenant.Directory behind the door: a suites file and what the

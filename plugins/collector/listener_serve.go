@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
 )
 
 // serve binds the address and starts the server, once.

@@ -9,8 +9,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk/crashdisk"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk/crashdisk"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 

@@ -18,18 +18,18 @@ const root = "github.com/connect-testengine/connect-testengine/"
 
 // Packages outside plugins/testengine that logic may know although they are not
 // standard: the disk interface is the log's and the state's only door to files.
-var doors = map[string]bool{"plugins/stream/disk": true}
+var doors = map[string]bool{"plugins/statestore/disk": true}
 
 // Rims are inner packages that do I/O on purpose.
 var rims = map[string]bool{
-	"plugins/stream/disk": true,
+	"plugins/statestore/disk": true,
 	// The log's door to Kafka: the protocol of offsets, sessions and transactions is
 	// one piece with the client that speaks it, and is simulated through its dialer.
-	"plugins/stream/kafkalog": true,
+	"plugins/kafka/kafkalog": true,
 	// What the simulated brokers of its tests lack; no program has it.
-	"plugins/stream/kafkalog/appendtime": true,
+	"plugins/kafka/kafkalog/appendtime": true,
 	// The state's door to a bucket: the client of S3 behind the interface state.Depot.
-	"plugins/stream/bucket": true,
+	"plugins/statestore/bucket": true,
 }
 
 type listed struct {

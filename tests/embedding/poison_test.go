@@ -13,9 +13,10 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
-	_ "github.com/connect-testengine/connect-testengine/plugins/stream" // buffer upload_log
+	_ "github.com/connect-testengine/connect-testengine/plugins/statestore" // resource testengine_state
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
-	_ "github.com/connect-testengine/connect-testengine/plugins/window" // window_aggregate
+	_ "github.com/connect-testengine/connect-testengine/plugins/uploadlog" // buffer upload_log
+	_ "github.com/connect-testengine/connect-testengine/plugins/window"    // window_aggregate
 )
 
 // Others' events behind our log in one process: there are no dead letters, a

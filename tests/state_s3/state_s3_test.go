@@ -18,9 +18,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/connect-testengine/connect-testengine/plugins/stream/bucket"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/disk"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/bucket"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/hold"
 	"github.com/connect-testengine/connect-testengine/plugins/chunk/join"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 )
 
 var limits = hold.Limits{Bytes: 1 << 20, Pieces: 100, Timeout: 60_000, Linger: 1_000}

@@ -8,7 +8,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/enrich/signature"
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
 	"github.com/connect-testengine/connect-testengine/plugins/message"
-	"github.com/connect-testengine/connect-testengine/plugins/stream/state"
+	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"

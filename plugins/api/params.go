@@ -85,6 +85,15 @@ func (s *site) within(c *call, fallback string) (query.Range, error) {
 	return query.ParseRange(values.Get("period"), values.Get("min_timestamp"), values.Get("max_timestamp"), fallback, s.now())
 }
 
+// withinIfAsked is within, or all of the time where no bound of it is given.
+func (s *site) withinIfAsked(c *call) (query.Range, error) {
+	values := c.r.URL.Query()
+	if !slices.ContainsFunc(periodParameters, func(name string) bool { return values.Get(name) != "" }) {
+		return query.Range{}, nil
+	}
+	return s.within(c, defaultPeriod)
+}
+
 // list reads a parameter that may be repeated or hold a comma list.
 func list(values url.Values, name string) string {
 	kept := slices.DeleteFunc(slices.Clone(values[name]), func(v string) bool { return strings.TrimSpace(v) == "" })

@@ -166,7 +166,7 @@ func (p *pieces) add(i int32, inputs []Input, scale sketch.Scale, precision uint
 		case Percentiles:
 			q := &c.quantiles[place.at]
 			if q.Full() {
-				if err := p.loadQuantiles(i, q, place.at); err != nil {
+				if err := p.loadBase(i, q, place.at); err != nil {
 					return err
 				}
 			}
@@ -176,7 +176,7 @@ func (p *pieces) add(i int32, inputs []Input, scale sketch.Scale, precision uint
 		case Distinct:
 			d, n := &c.distincts[place.at], p.layout.quantiles+place.at
 			if d.Full() {
-				if err := p.loadDistinct(i, d, n); err != nil {
+				if err := p.loadBase(i, d, n); err != nil {
 					return err
 				}
 			}

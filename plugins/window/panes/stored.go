@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
-	"github.com/connect-testengine/connect-testengine/plugins/window/sketch"
 )
 
 // The first byte of a value.
@@ -155,38 +154,33 @@ func (p *pieces) decode(i int32, value []byte) (err error) {
 func (p *pieces) load(i int32) error {
 	c := p.contents(i)
 	for n := range c.quantiles {
-		if err := p.loadQuantiles(i, &c.quantiles[n], n); err != nil {
+		if err := p.loadBase(i, &c.quantiles[n], n); err != nil {
 			return err
 		}
 	}
 	for n := range c.distincts {
-		if err := p.loadDistinct(i, &c.distincts[n], p.layout.quantiles+n); err != nil {
+		if err := p.loadBase(i, &c.distincts[n], p.layout.quantiles+n); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *pieces) loadQuantiles(i int32, q *sketch.Quantiles, n int) error {
-	if !q.Unloaded() {
-		return nil
-	}
-	base, err := p.base(i, n)
-	if err != nil {
-		return err
-	}
-	return q.LoadBase(base)
+// based is a sketch whose larger part, its base, stays in the table until it is needed.
+type based interface {
+	Unloaded() bool
+	LoadBase(base []byte) error
 }
 
-func (p *pieces) loadDistinct(i int32, d *sketch.Distinct, n int) error {
-	if !d.Unloaded() {
+func (p *pieces) loadBase(i int32, s based, n int) error {
+	if !s.Unloaded() {
 		return nil
 	}
 	base, err := p.base(i, n)
 	if err != nil {
 		return err
 	}
-	return d.LoadBase(base)
+	return s.LoadBase(base)
 }
 
 func (p *pieces) base(i int32, n int) ([]byte, error) {

@@ -224,7 +224,7 @@ func (b *Builder) cut() {
 }
 
 // sample is how many executions are read before it is said how long one is.
-const sample = 16
+const sample = 64
 
 // grow makes room for the executions that the rest of the body may hold, first
 // for a few: what one of them takes tells how many there will be, and only a few

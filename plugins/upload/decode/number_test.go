@@ -28,6 +28,11 @@ func TestNumbersAreThoseOfStrconv(t *testing.T) {
 		got, ok := parseNumber(padded, 1, end)
 		require.True(t, ok)
 		require.Equal(t, want, got, text) //nolint:testifylint // to the last bit
+		w := NewWalker(padded[1:len(padded)-1], 1)
+		got, ok = w.Number()
+		require.True(t, ok)
+		require.Equal(t, want, got, text) //nolint:testifylint // to the last bit
+		require.Equal(t, len(text), w.i, "the walker stands behind it")
 	}
 	_, ok := parseNumber([]byte("1e999"), 0, 5)
 	require.False(t, ok)

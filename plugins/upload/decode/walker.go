@@ -230,6 +230,14 @@ func (w *Walker) Text() string {
 func (w *Walker) Number() (value float64, ok bool) {
 	c := w.Kind()
 	start := w.i
+	if '1' <= c && c <= '9' {
+		// Digits alone, no more than are exact, need no second look.
+		end := digits(w.b, start)
+		if next := w.at(end); end-start <= 15 && next != '.' && next|0x20 != 'e' {
+			w.i = end
+			return float64(decimal(w.b, 0, start, end)), true
+		}
+	}
 	w.Skip()
 	if w.err != nil || c != '-' && c-'0' > 9 {
 		return 0, false

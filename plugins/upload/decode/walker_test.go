@@ -93,6 +93,38 @@ func TestAWalkerComesBackToAPlace(t *testing.T) {
 	require.NoError(t, w.End())
 }
 
+func TestWhatIsReadLaterIsCheckedAllTheSame(t *testing.T) {
+	for _, test := range []struct{ name, body, want string }{
+		{"a list in front of its name", `{"list":[1,{"a":"]"},2],"name":"x"}`, ""},
+		{"no list", `{"list":7,"name":"x"}`, ""},
+		{"a list with a mistake", `{"list":[1,,2],"name":"x"}`, "the JSON is broken at byte 11: a value is expected"},
+		{"brackets that are no pair", `{"list":[1},"name":"x"}`, "the JSON is broken at byte 10: a comma or ] is expected"},
+		{"a list that has no end", `{"list":[1,"name":"x"}`, "the JSON is broken at byte 22: it ends too early"},
+		{"a mistake in a list that another one follows", `{"list":[1,,2],"list":[3]}`, "the JSON is broken at byte 11: a value is expected"},
+		{"lists that nest too deep", `{"list":` + strings.Repeat("[", 20), "the JSON is broken at byte 23: it nests too deep"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := NewWalker([]byte(test.body), 16)
+			var list Place
+			for key := range w.Members() {
+				if key == "list" {
+					list = w.Later(list)
+				}
+			}
+			w.Reread(list, func() { tree(w) })
+			err := w.End()
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, test.want)
+			skipped := NewWalker([]byte(test.body), 16)
+			skipped.Skip()
+			require.Error(t, skipped.End())
+		})
+	}
+}
+
 // What must hold: nothing panics, a walk ends where a skip ends, and what is
 // read is what encoding/json reads.
 func FuzzWalker(f *testing.F) {

@@ -27,6 +27,20 @@ func (w *Walker) Each(key string) iter.Seq[Place] {
 	}
 }
 
+// Later passes over a value that Reread reads afterwards, and gives its place. Of an
+// object or an array it checks no more than quotes and brackets: reading checks the
+// rest. before is where the same key stood already, which is checked now.
+func (w *Walker) Later(before Place) Place {
+	w.Reread(before, w.Skip)
+	at := w.Here()
+	if w.err == nil {
+		if end := w.scanner.pass(w.i, w.depth); end >= 0 {
+			w.i = end
+		}
+	}
+	return at
+}
+
 // Reread goes back to a value that was passed over, and returns. The zero Place is
 // none: what an object holds never stands there.
 func (w *Walker) Reread(at Place, read func()) {

@@ -28,8 +28,10 @@ func FeedCucumber(builder *assemble.Builder, body []byte) error {
 	c := cucumberFile{
 		reader:    &r,
 		ofElement: decode.ObjectOf("name", "type", "line", "id", "steps", "before", "after"),
-		ofStep:    decode.ObjectOf("name", "keyword", "result"),
 		ofResult:  decode.ObjectOf("status", "duration", "error_message"),
+	}
+	for n := range c.ofSteps {
+		c.ofSteps[n] = decode.ObjectOf("result")
 	}
 	start, array := r.w.Here(), r.w.Kind() == '['
 	for range r.w.Elements() {
@@ -66,7 +68,9 @@ func scenario(w *decode.Walker) int {
 type cucumberFile struct {
 	*reader
 
-	ofElement, ofStep, ofResult *decode.Object
+	ofElement, ofResult *decode.Object
+	// ofSteps are by their place: scenarios begin alike, and rows of an outline are alike.
+	ofSteps [4]*decode.Object
 }
 
 // feature reads the scenarios of one feature. Where its own keys stand behind
@@ -84,7 +88,7 @@ func (c *cucumberFile) feature() {
 			if f.name != "" && f.file != "" {
 				f.elements()
 			} else {
-				elements = f.w.Here()
+				elements = f.w.Later(elements)
 			}
 		}
 	}
@@ -162,8 +166,10 @@ func (f *feature) element(at decode.Place) {
 		case "id":
 			id = f.w.Text()
 		case "steps", "before", "after":
+			n := 0
 			for range f.w.Elements() {
-				f.step(&found)
+				f.step(&found, f.ofSteps[n%len(f.ofSteps)])
+				n++
 			}
 		}
 	}
@@ -217,27 +223,21 @@ func (f *feature) rowName(name, line, id string) string {
 	return name + " (example " + strconv.Itoa(row+2) + ")"
 }
 
-func (f *feature) step(found *steps) {
-	var name, keyword, status, text string
-	for key := range f.w.Of(f.ofStep) {
-		switch key {
-		case "name":
-			name = f.w.Text()
-		case "keyword":
-			keyword = f.w.Text()
-		case "result":
-			for key := range f.w.Of(f.ofResult) {
-				switch key {
-				case "status":
-					status = strings.ToLower(f.w.Text())
-				case "duration":
-					if length, ok := f.w.Number(); ok && length >= 0 {
-						found.duration += length
-						found.any = true
-					}
-				case "error_message":
-					text = assemble.WithoutColours(f.w.Text())
+func (f *feature) step(found *steps, ofStep *decode.Object) {
+	at := f.w.Here()
+	var status, text string
+	for range f.w.Of(ofStep) {
+		for key := range f.w.Of(f.ofResult) {
+			switch key {
+			case "status":
+				status = strings.ToLower(f.w.Text())
+			case "duration":
+				if length, ok := f.w.Number(); ok && length >= 0 {
+					found.duration += length
+					found.any = true
 				}
+			case "error_message":
+				text = assemble.WithoutColours(f.w.Text())
 			}
 		}
 	}
@@ -245,8 +245,24 @@ func (f *feature) step(found *steps) {
 		found.worst = status
 		found.reason = assemble.Reason(text)
 		if found.reason == "" && status != "passed" {
-			found.reason = status + ": " + strings.TrimSpace(keyword+name)
+			found.reason = status + ": " + f.sentence(at)
 		}
 		found.text = text
 	}
+}
+
+// sentence is the step that stands at a place, as its author wrote it.
+func (f *feature) sentence(step decode.Place) string {
+	var name, keyword string
+	f.w.Reread(step, func() {
+		for key := range f.w.Members() {
+			switch key {
+			case "name":
+				name = f.w.Text()
+			case "keyword":
+				keyword = f.w.Text()
+			}
+		}
+	})
+	return strings.TrimSpace(keyword + name)
 }

@@ -66,7 +66,7 @@ func (r *reader) jestFile(ofTest *decode.Object) {
 		case "message":
 			message = r.w.Text()
 		case "assertionResults":
-			results = r.w.Here()
+			results = r.w.Later(results)
 		}
 	}
 	tests := 0
@@ -97,7 +97,7 @@ func (r *reader) assertion(at decode.Place, file string, ofTest *decode.Object) 
 		case "status":
 			status = r.w.Text()
 		case "duration":
-			r.duration(e, 1000)
+			e.Duration, e.HasDuration = r.duration(1000)
 		case "failureMessages":
 			r.messages(e, r.texts())
 		case "invocations":

@@ -37,7 +37,7 @@ func FeedPlaywright(builder *assemble.Builder, body []byte) error {
 			if found = true; configured { // the order that Playwright writes
 				p.suites("")
 			} else {
-				suites = r.w.Here()
+				suites = r.w.Later(suites)
 			}
 		case "errors":
 			for range r.w.Elements() {
@@ -129,14 +129,16 @@ func (p *playwright) suite(above string) {
 		case "title":
 			titles, titled = p.w.Join(above, " ", p.w.Text()), true
 		case "suites":
-			if suites = p.w.Here(); titled { // the order that Playwright writes
+			if titled { // the order that Playwright writes
 				p.suites(titles)
-				suites = decode.Place{}
+			} else {
+				suites = p.w.Later(suites)
 			}
 		case "specs":
-			if specs = p.w.Here(); titled {
+			if titled {
 				p.specs(titles)
-				specs = decode.Place{}
+			} else {
+				specs = p.w.Later(specs)
 			}
 		}
 	}
@@ -251,12 +253,12 @@ func (p *playwright) attempt(at decode.Place) {
 		case "status":
 			x.word = p.w.Text()
 		case "duration":
-			p.duration(&x.Execution, 1000)
+			x.duration, x.timed = p.duration(1000)
 		case "errors":
 			for range p.w.Elements() {
 				found := p.problem()
-				if x.FailureReason == "" {
-					x.FailureReason = assemble.Reason(found.text)
+				if x.reason == "" {
+					x.reason = assemble.Reason(found.text)
 				}
 				said, stack := splitStack(found.text)
 				p.failures.Add(said, stack...)

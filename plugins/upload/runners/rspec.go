@@ -72,7 +72,7 @@ func (r *reader) example(at decode.Place, ofExample *decode.Object) {
 		case "line_number":
 			line = r.w.Raw()
 		case "run_time":
-			r.duration(e, 1)
+			e.Duration, e.HasDuration = r.duration(1)
 		case "pending_message":
 			pending = r.w.Text()
 		case "exception":

@@ -60,10 +60,12 @@ func (r *reader) settle(e *testengine.Execution, from, to decode.Place) {
 
 // record is one whose file or name stands behind it: it is held until then.
 type record struct {
-	testengine.Execution
-	word     string // of its result, as the runner has it
-	from, to decode.Place
-	none     bool // it is no object
+	word, reason string // of its result, as the runner has them
+	expanded     testengine.RawJSON
+	duration     float64 // seconds
+	timed        bool
+	none         bool // it is no object
+	from, to     decode.Place
 }
 
 // hold begins a record like begin. It stays valid until the next one is held.
@@ -80,10 +82,7 @@ func (r *reader) hold(at decode.Place) (x *record, ok bool) {
 
 // keep ends the record that was held last.
 func (r *reader) keep(x *record) {
-	if expanded := r.failures.Take(); expanded != "" {
-		x.Detail().FailureExpanded = expanded
-	}
-	x.to = r.w.Here()
+	x.expanded, x.to = r.failures.Take(), r.w.Here()
 }
 
 // release hands the records that are held to the builder, each when finish has
@@ -101,9 +100,8 @@ func (r *reader) release(finish func(n int, x *record, e *testengine.Execution))
 			r.builder.Reject("record", "not an object", r.w.Between(x.from, x.to))
 			continue
 		}
-		index := e.Index
-		*e = x.Execution
-		e.Index = index
+		e.FailureReason, e.Duration, e.HasDuration = x.reason, x.duration, x.timed
+		e.Detail().FailureExpanded = x.expanded
 		finish(n, x, e)
 		r.settle(e, x.from, x.to)
 	}
@@ -114,17 +112,19 @@ func (r *reader) release(finish func(n int, x *record, e *testengine.Execution))
 func (r *reader) index() int { return r.builder.Index() + max(0, len(r.held)-1) }
 
 // duration reads a number of which there are that many in a second.
-func (r *reader) duration(e *testengine.Execution, second float64) {
+func (r *reader) duration(second float64) (seconds float64, known bool) {
 	if r.w.Kind() == 'n' {
-		return
+		return 0, false
 	}
 	at := r.w.Here()
 	value, ok := r.w.Number()
 	if ok && value >= 0 {
-		e.Duration, e.HasDuration = value/second, true
-	} else if r.w.Err() == nil {
+		return value / second, true
+	}
+	if r.w.Err() == nil {
 		r.builder.Remark(r.index(), "duration", "not a length of time: it was dropped", r.w.Between(at, r.w.Here()))
 	}
+	return 0, false
 }
 
 // result keeps a word of the runner's; a word that means nothing here is remarked.

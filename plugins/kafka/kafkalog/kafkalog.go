@@ -7,7 +7,8 @@
 // Kafka. State behind a partition is brought to the committed offset before the
 // partition's first record, and after everything that may have moved either.
 //
-// source.go is what all ways of reading share: polling, handing out, taking back.
+// What all ways of reading share: source.go joins the group and hands to whoever
+// reads, batches.go polls, makes batches of the lanes' records and takes them back.
 // The ways are cycle.go (transactions), plain.go (offsets behind acknowledgements)
 // and ranges.go (what stores take whole). lane.go is one partition, bring.go brings
 // it to its offset, member.go hears the group, survey.go asks the brokers, keep.go

@@ -1,6 +1,3 @@
-// Package detect decides which tests are flaky, which are broken and what was
-// a storm. It is a pure function of the records of a log: no clock, no
-// randomness, no order of maps shows in what it says.
 package detect
 
 import (

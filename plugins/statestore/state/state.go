@@ -9,6 +9,13 @@
 // delta segments. When the store behind has committed a batch, Acked writes a
 // mark: the state can be cut there. Restore brings all tables of a partition to
 // the newest mark that is not beyond the log's cursor.
+//
+// In memory: table.go, over index.go (cells), slab.go (values) and timers.go. On
+// disk: writer.go appends frames to segments, snapshot.go merges them into a base
+// and names all files in a manifest; folder.go and image.go read them back for
+// restore.go. In a depot: upload.go copies them there, download.go brings them to
+// another node. For commands, while nobody works with the state: offline.go,
+// portable.go (export, import), divide.go, compare.go, reset.go, handover.go, move.go.
 package state
 
 import (

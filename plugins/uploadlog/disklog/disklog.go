@@ -5,6 +5,13 @@
 // On disk a log is a folder: log.json (identity and lane count), segment files
 // of a fixed, reserved size that all lanes share, a checkpoint, and a lock. Every
 // number is given once; a lane sees its own numbers grow, with gaps.
+//
+// Writing: append.go takes entries, queue.go lines them up by owner, commit.go is
+// the committer, beside.go lets it write a small group beside a large one. Reading:
+// read.go, from memory.go while bodies are held there; replay.go reads over all
+// lanes. Files: frame.go and segment.go are their form, room.go reserves and
+// trim.go removes them, recover.go finds the end of the log, checkpoint.go
+// remembers where lanes are done.
 package disklog
 
 import (

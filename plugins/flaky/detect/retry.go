@@ -108,12 +108,12 @@ func (c *inquiry) firm() bool {
 // crowding counts what failed around a mixed result and was not expected to.
 func (e *Engine) crowding(c *inquiry) float64 {
 	o := c.out
-	near := vicinity{self: c.key, from: c.at - c.suite.settings.Storm.Window, to: c.at, notIn: c.run.key, flips: true}
+	near := vicinity{self: c.key, from: c.at - c.suite.settings.Storm.Window, to: c.at, notIn: c.run.key, flips: true, enough: 2}
 	if o.flags&flagElsewhere != 0 {
 		near.slot = c.run.slot
 	}
 	// A flip beside it hints at a storm; a failing retry at a break or a storm.
-	others := c.flips + .5*min(e.neighbours(c.scene.recent, near), 2)
+	others := c.flips + .5*min(e.neighbours(c.scene.recent, near), near.enough)
 	if c.run.follows {
 		others += .5 * min(c.fails, 4)
 	} else {

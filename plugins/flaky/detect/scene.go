@@ -167,12 +167,13 @@ func (e *Engine) remember(s *suite, r *run, sc *scene, at int64) {
 type vicinity struct {
 	self     uint64
 	from, to int64
-	centre   int64  // what is further from it counts less
-	host     uint32 // any failure on this host counts
-	mixed    bool   // of these, only those that passed as well
-	slot     uint32 // any failure on this commit counts
-	notIn    uint64 // a run that was looked at already
-	flips    bool   // any pass and failure on one commit counts
+	centre   int64   // what is further from it counts less
+	host     uint32  // any failure on this host counts
+	mixed    bool    // of these, only those that passed as well
+	slot     uint32  // any failure on this commit counts
+	notIn    uint64  // a run that was looked at already
+	flips    bool    // any pass and failure on one commit counts
+	enough   float64 // counting ends here; 0 is no end
 }
 
 // reach is how far from the centre of a vicinity a failure counts 1/e: most
@@ -183,31 +184,41 @@ const reach = float64(30 * minute)
 // unlikely it is to be flaky itself.
 func (e *Engine) neighbours(list []sighting, v vicinity) float64 {
 	var seen []uint64
-	var closest []int64
+	n := 0.0
 	for i := range list {
 		x := &list[i]
-		if x.key == v.self || x.at < v.from || x.at > v.to || x.run == v.notIn {
+		if !v.holds(x) || slices.Contains(seen, x.key) {
 			continue
 		}
-		near := v.host != 0 && x.host == v.host && (!v.mixed || x.flags&flagMixed != 0) || v.slot != 0 && x.slot == v.slot || v.flips && x.flags&flagMixed != 0
-		if !near {
-			continue
+		seen = append(seen, x.key)
+		if rec := e.record(x.key); rec != nil {
+			n += float64(math.Exp(-float64(v.distance(list[i:], x.key))/reach) * rec.surprise())
 		}
-		distance := int64(0)
-		if v.centre != 0 {
-			distance = max(x.at-v.centre, v.centre-x.at)
-		}
-		if k := slices.Index(seen, x.key); k >= 0 {
-			closest[k] = min(closest[k], distance)
-			continue
-		}
-		seen, closest = append(seen, x.key), append(closest, distance)
-	}
-	n := 0.0
-	for k, key := range seen {
-		if rec := e.record(key); rec != nil {
-			n += float64(math.Exp(-float64(closest[k])/reach) * rec.surprise())
+		if v.enough > 0 && n >= v.enough {
+			break
 		}
 	}
 	return n
+}
+
+// holds says whether the failure is near.
+func (v *vicinity) holds(x *sighting) bool {
+	if x.key == v.self || x.at < v.from || x.at > v.to || x.run == v.notIn {
+		return false
+	}
+	return v.host != 0 && x.host == v.host && (!v.mixed || x.flags&flagMixed != 0) || v.slot != 0 && x.slot == v.slot || v.flips && x.flags&flagMixed != 0
+}
+
+// distance is how far from the centre the test failed at the closest.
+func (v *vicinity) distance(list []sighting, key uint64) int64 {
+	if v.centre == 0 {
+		return 0
+	}
+	closest := int64(math.MaxInt64)
+	for i := range list {
+		if x := &list[i]; x.key == key && v.holds(x) {
+			closest = min(closest, max(x.at-v.centre, v.centre-x.at))
+		}
+	}
+	return closest
 }

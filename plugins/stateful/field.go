@@ -7,21 +7,21 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// FieldState is the name of the field that labels the state.
-const FieldState = "state"
+// fieldState is the name of the field that labels the state.
+const fieldState = "state"
 
 // Field is the field `state` of a processor that remembers such things (a plural).
 func Field(things string) *service.ConfigField {
-	return service.NewStringField(FieldState).Optional().
+	return service.NewStringField(fieldState).Optional().
 		Description("The label of the `testengine_state` resource that remembers " + things + ". Without it they are remembered in memory, until the process ends.")
 }
 
 // LabelFromParsed reads the field `state`, "" when it is absent.
 func LabelFromParsed(conf *service.ParsedConfig) (string, error) {
-	if !conf.Contains(FieldState) {
+	if !conf.Contains(fieldState) {
 		return "", nil
 	}
-	return conf.FieldString(FieldState)
+	return conf.FieldString(fieldState)
 }
 
 // TimeOf is the log's time of a message in unix milliseconds; ok is false for a

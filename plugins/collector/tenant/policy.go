@@ -26,10 +26,10 @@ func LooksLikeJWT(token string) bool {
 	return strings.HasPrefix(token, "eyJ") && strings.Count(token, ".") == 2
 }
 
-// SuiteOfAudience reads organisation and suite out of an audience, as
+// suiteOfAudience reads organisation and suite out of an audience, as
 // buildkite-agent is told to ask for it (…/organizations/ORG/analytics/suites/SUITE)
 // or as bktec does (…/v2/analytics/organizations/ORG/suites/SUITE).
-func SuiteOfAudience(audience string) (organization, suite string, ok bool) {
+func suiteOfAudience(audience string) (organization, suite string, ok bool) {
 	_, path, found := strings.Cut(audience, "/organizations/")
 	if !found {
 		return "", "", false
@@ -56,7 +56,7 @@ type Identity struct {
 func (t *Table) Identify(id Identity) (Tenant, error) {
 	named := false
 	for _, audience := range id.Audience {
-		organization, name, ok := SuiteOfAudience(audience)
+		organization, name, ok := suiteOfAudience(audience)
 		if !ok {
 			continue
 		}

@@ -3,8 +3,8 @@
 // which it is.
 package filter
 
-// Rates are the flaky failure rates the filter tells apart.
-var Rates = [6]float64{.003, .01, .03, .08, .2, .4}
+// rates are the flaky failure rates the filter tells apart.
+var rates = [6]float64{.003, .01, .03, .08, .2, .4}
 
 // How tests change from one commit to the next, as probabilities, and what is
 // believed of a test before its first. They are fitted to simulated suites whose
@@ -69,7 +69,7 @@ func (s *State) Passed() {
 	b := float64(s.Broken) * passesBroken
 	var f [6]float64
 	for k := range f {
-		f[k] = float64(s.Flaky[k]) * (1 - Rates[k])
+		f[k] = float64(s.Flaky[k]) * (1 - rates[k])
 	}
 	s.settle(h, b, f)
 }
@@ -91,9 +91,9 @@ func (s *State) Failed(attempts int, chance float64) {
 	for k := range f {
 		again := 1.0
 		for range attempts - 1 {
-			again *= max(Rates[k], .1)
+			again *= max(rates[k], .1)
 		}
-		f[k] = float64(s.Flaky[k]) * Rates[k] * again
+		f[k] = float64(s.Flaky[k]) * rates[k] * again
 	}
 	s.settle(h*half, b, f)
 }
@@ -102,7 +102,7 @@ func (s *State) Failed(attempts int, chance float64) {
 func (s *State) FailedAgain() {
 	var f [6]float64
 	for k := range f {
-		f[k] = float64(s.Flaky[k]) * max(Rates[k], .1)
+		f[k] = float64(s.Flaky[k]) * max(rates[k], .1)
 	}
 	s.settle(float64(s.Healthy)*.5, float64(s.Broken)*.999, f)
 }
@@ -112,7 +112,7 @@ func (s *State) FailedAgain() {
 func (s *State) Unfailed(chance float64) {
 	var f [6]float64
 	for k := range f {
-		f[k] = float64(s.Flaky[k]) * chance / Rates[k]
+		f[k] = float64(s.Flaky[k]) * chance / rates[k]
 	}
 	s.settle(float64(s.Healthy), float64(s.Broken), f)
 }

@@ -20,8 +20,8 @@ const (
 	headerCut       = "dead_letter_cut" // how many bytes of the value are left out
 )
 
-// DeadLetterRoom is how much of a record limit headers and key may take.
-const DeadLetterRoom = 16 << 10
+// deadLetterRoom is how much of a record limit headers and key may take.
+const deadLetterRoom = 16 << 10
 
 // DeadLetter makes the record that goes to the dead letters for a record: its
 // key, headers and value, and where it came from. A value beyond limit bytes is cut.
@@ -33,7 +33,7 @@ func DeadLetter(topic string, r *kgo.Record, reason string, limit int) *kgo.Reco
 		kgo.RecordHeader{Key: headerTopic, Value: []byte(r.Topic)},
 		kgo.RecordHeader{Key: headerPartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
 		kgo.RecordHeader{Key: headerOffset, Value: strconv.AppendInt(nil, r.Offset, 10)})
-	if over := len(letter.Value) - (limit - DeadLetterRoom); limit > 0 && over > 0 {
+	if over := len(letter.Value) - (limit - deadLetterRoom); limit > 0 && over > 0 {
 		letter.Value = letter.Value[:len(letter.Value)-over]
 		letter.Headers = append(letter.Headers, kgo.RecordHeader{Key: headerCut, Value: strconv.AppendInt(nil, int64(over), 10)})
 	}

@@ -77,8 +77,11 @@ func (r Reader) Truth(path ...string) bool { return read(r, r.conf.FieldBool, pa
 
 // Duration is a time such as 10s, from 0s on.
 func (r Reader) Duration(path ...string) time.Duration {
-	value, err := Duration(r.conf, path...)
-	r.Keep(err)
+	written := r.Text(path...)
+	value, err := time.ParseDuration(written)
+	if err != nil || value < 0 {
+		r.Keep(fmt.Errorf("reading %s: %q is no time such as 10s", strings.Join(path, "."), written))
+	}
 	return value
 }
 
@@ -91,20 +94,7 @@ func (r Reader) Period(path ...string) time.Duration {
 	return value
 }
 
-// Duration reads a time such as 10s, from 0s on.
-func Duration(conf *service.ParsedConfig, path ...string) (time.Duration, error) {
-	written, err := conf.FieldString(path...)
-	if err != nil {
-		return 0, err
-	}
-	value, err := time.ParseDuration(written)
-	if err != nil || value < 0 {
-		return 0, fmt.Errorf("reading %s: %q is no time such as 10s", strings.Join(path, "."), written)
-	}
-	return value, nil
-}
-
-// NewDuration describes a field for Duration. Lint refuses what is no time; a
+// NewDuration describes a field for Reader.Duration. Lint refuses what is no time; a
 // text that is empty is a variable that is not set where one lints.
 func NewDuration(name string) *service.ConfigField {
 	const times = `^\\+?(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^0?$`

@@ -10,8 +10,8 @@ import (
 // pythonCollector numbers lines from zero: "file.py:9" is line 10.
 const pythonCollector = "python-buildkite-test-collector"
 
-// CollectionErrorTag marks a file that pytest could not import.
-const CollectionErrorTag = "test.pytest_collection_error"
+// collectionErrorTag marks a file that pytest could not import.
+const collectionErrorTag = "test.pytest_collection_error"
 
 // seal gives an execution its final name and its identity. Nothing changes them
 // afterwards.
@@ -30,7 +30,7 @@ func (b *Builder) seal(e *testengine.Execution) {
 		e.Location = countedFromOne(e.Location)
 	}
 	if len(e.Tags) > 0 && e.Scope == "" {
-		if value, _ := e.Tag(CollectionErrorTag); value == "true" {
+		if value, _ := e.Tag(collectionErrorTag); value == "true" {
 			e.SuiteError = true
 		}
 	}

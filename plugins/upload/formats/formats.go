@@ -63,8 +63,8 @@ var contentTypes = map[string]string{
 	"text/xml":                 junit.Format,
 }
 
-// Names are the formats that a form may name.
-func Names() []string {
+// names are the formats that a form may name.
+func names() []string {
 	names := make([]string, len(table))
 	for i := range table {
 		names[i] = table[i].name
@@ -180,11 +180,11 @@ func openForm(contentType string, body []byte) (opened, error) {
 	}
 	form := multipart.Read(parts)
 	if form.Format == "" {
-		return opened{}, fmt.Errorf("the form has no part named format, send one of %s: %w", strings.Join(Names(), ", "), ErrFormat)
+		return opened{}, fmt.Errorf("the form has no part named format, send one of %s: %w", strings.Join(names(), ", "), ErrFormat)
 	}
 	row := find(form.Format)
 	if row == nil {
-		return opened{}, fmt.Errorf("format %q, send one of %s: %w", assemble.Snippet(form.Format), strings.Join(Names(), ", "), ErrFormat)
+		return opened{}, fmt.Errorf("format %q, send one of %s: %w", assemble.Snippet(form.Format), strings.Join(names(), ", "), ErrFormat)
 	}
 	if !form.HasData {
 		return opened{}, &assemble.SyntaxError{Format: "multipart body", Offset: len(body), Reason: "it has no part named data"}

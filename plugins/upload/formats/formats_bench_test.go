@@ -90,7 +90,7 @@ func BenchmarkFormats(b *testing.B) {
 		})
 	}
 	run("json", "application/json", bodies.Generate(1, bodies.MB1))
-	for _, name := range Names()[1:] {
+	for _, name := range names()[1:] {
 		run(name, "multipart/form-data; boundary=x", files[name])
 	}
 }

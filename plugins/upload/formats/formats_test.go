@@ -125,7 +125,7 @@ func TestTextsFromWindowsAreRead(t *testing.T) {
 }
 
 func TestAnEmptyFileIsAnUploadOfNothing(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range names() {
 		for _, file := range []string{"", " \r\n", byteOrder8} {
 			body := form("data", file, "format", name, "run_env[key]", "k")
 			seen, err := Look(formType, body, 128)

@@ -13,7 +13,7 @@ func observeFilter(e *Engine, c *inquiry) {
 	o, rec := c.out, c.record
 	others := c.flips + c.fails
 	crowd, chance := 1.0, 4e-4
-	if rec.streak == 0 && rec.broke && rec.failedWithin(30) {
+	if rec.streak == 0 && (rec.broke || rec.lasted > 0) && rec.failedWithin(30) {
 		crowd = 60 // who broke lately breaks again: reverted, relanded
 	}
 	if others > .3 {
@@ -34,12 +34,13 @@ func observeFilter(e *Engine, c *inquiry) {
 		rec.belief.Passed()
 		e.lineEnds(c)
 		// A failure on its own is known to be one only when the next commit passes.
-		if rec.streak > 0 && rec.belief.ProbabilityFlaky() > before {
+		// Once the filter is sure its belief no longer rises.
+		if after := rec.belief.ProbabilityFlaky(); rec.streak > 0 && (after > before || after > .5) {
 			c.deciding = ruleFilter
 		}
 	case o.flags&flagGuarded == 0:
 		rec.belief.Failed(int(o.failed), chance)
-		rec.broke = o.failed > 1 || c.same || rec.streak > 0 || crowdOf(others) >= crowdSome
+		rec.broke = o.failed > 1 || c.same || rec.streak > 0 && rec.broke || crowdOf(others) >= crowdSome
 		if rec.streak == 0 {
 			rec.split = crowdOf(others) == crowdNone && e.siblingPassed(c)
 		}
@@ -210,7 +211,7 @@ func (e *Engine) endEpisode(c *inquiry, kind testengine.VerdictType, why string)
 	rec.says = saysNothing
 	rec.belief = filter.AfterPasses(0)
 	rec.failures, rec.lineFailures, rec.runs, rec.clean, rec.cleanAtHour, rec.hours, rec.longestGap = 0, 0, 0, 0, 0, 0, 0
-	rec.pieces, rec.odds, rec.pieceAt, rec.waits, rec.lone, rec.solid, rec.stretches, rec.branches = 0, relapseOdds, 0, false, 0, 0, 0, 0
+	rec.pieces, rec.odds, rec.pieceAt, rec.waits, rec.lone, rec.solid, rec.lasted, rec.stretches, rec.branches = 0, relapseOdds, 0, false, 0, 0, 0, 0, 0
 	if e.tracer != nil {
 		e.tracer.healed[c.key] = true
 	}

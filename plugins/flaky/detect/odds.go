@@ -26,11 +26,14 @@ func (e *Engine) lineEnds(c *inquiry) {
 	case r.streak == 0:
 	case r.streak == 1 && r.broke && apart:
 		r.stretches = min(r.stretches+1, levels)
-	case r.streak > 1 || r.broke:
+	case r.streak > 1 && !r.broke:
+		r.lasted = min(r.lasted+1, levels)
+	case r.broke:
 		r.solid = min(r.solid+1, levels)
 		r.lone -= min(r.lone, 1)
 	default:
 		r.lone = min(r.lone+1, levels)
+		r.lasted -= min(r.lasted, 1)
 		if r.split {
 			e.gain(c, fact{termSplit, 1})
 			e.tellSiblings(c, 0, fact{termTold, 1})
@@ -87,12 +90,19 @@ func (r *record) levels() []fact {
 	if r.waits && r.crowd == crowdNone && r.kind != pieceOutage {
 		own++
 	}
-	list := make([]fact, 0, 8)
+	list := make([]fact, 0, 10)
+	lasted := r.lasted
+	if back := r.cameBack(); back > 0 {
+		list = append(list, fact{termBack + term(back) - 1, 1})
+		if back >= restless {
+			lasted = 0
+		}
+	}
 	for _, level := range [...]struct {
 		first term
 		count uint8
 	}{
-		{termLone, r.lone}, {termOwn, own}, {termWork, r.branches}, {termSolid, r.solid}, {termApart, r.stretches},
+		{termLone, r.lone}, {termOwn, own}, {termWork, r.branches}, {termSolid, r.solid}, {termLasted, lasted}, {termApart, r.stretches},
 	} {
 		if level.count > 0 {
 			list = append(list, fact{level.first + term(min(level.count, levels)-1), 1})
@@ -100,7 +110,7 @@ func (r *record) levels() []fact {
 	}
 	line := float32(r.line())
 	list = append(list, fact{termLine, min(line, 0)}, fact{termRise, max(line, 0)})
-	if r.solid > 0 {
+	if r.solid > 0 || lasted > 0 {
 		list = append(list, fact{termShaken, max(line, 0)})
 	}
 	return list

@@ -46,7 +46,8 @@ type record struct {
 	lastFailure  uint32
 	longestGap   uint16  // between failures, in units of ten minutes
 	pieces       uint8   // episodes near which nothing else failed, up to 3
-	solid        uint8   // failures on the line that lasted, or that retries did not mend, up to 3
+	solid        uint8   // failures on the line that retries did not mend, or with a crowd, up to 3
+	lasted       uint8   // other failures on the line that lasted for commits, less those of one commit, up to 3
 	stretches    uint8   // failures of one commit on the line that retries did not mend, far apart, up to 3
 	odds         float32 // log-odds of what the settled episodes are worth
 	pieceAt      uint16  // when the newest episode of evidence began, to ten minutes, 0 for never
@@ -87,7 +88,7 @@ func beginning(at int64) uint16 {
 func (r *record) had() bool { return r.pieceAt != 0 }
 
 // Counts that stand still there: what follows from them does not need more.
-const maxFailures, maxLineFailures, maxClean = 1<<12 - 1, 1<<14 - 1, 1<<15 - 1
+const maxFailures, maxLineFailures, maxClean = 1<<12 - 1, 1<<12 - 1, 1<<15 - 1
 
 // failing is a commit that a test failed on, and when, to ten minutes.
 type failing struct {
@@ -110,7 +111,7 @@ func (r *record) append(w *wire.Writer) {
 	w.Byte(r.brokenEpisode)
 	w.Byte(r.pieces&3 | r.stretches<<2 | r.streak<<4)
 	w.U16(min(r.failures, maxFailures) | uint16(r.branches)<<12 | uint16(r.returned)<<14)
-	w.U16(min(r.lineFailures, maxLineFailures) | uint16(r.solid)<<14)
+	w.U16(min(r.lineFailures, maxLineFailures) | uint16(r.lasted)<<12 | uint16(r.solid)<<14)
 	w.U16(uint16(min(r.runs, 65535)))
 	w.U16(min(r.clean, maxClean) | uint16(flag(r.calm))<<15)
 	w.Byte(r.cleanAtHour)
@@ -158,7 +159,7 @@ func (r *record) read(value []byte) {
 	failures := b.U16()
 	r.failures, r.branches, r.returned = failures&maxFailures, uint8(failures>>12&3), uint8(failures>>14)
 	failures = b.U16()
-	r.lineFailures, r.solid = failures&maxLineFailures, uint8(failures>>14)
+	r.lineFailures, r.lasted, r.solid = failures&maxLineFailures, uint8(failures>>12&3), uint8(failures>>14)
 	r.runs, r.clean = uint32(b.U16()), b.U16()
 	r.calm, r.clean = r.clean > maxClean, r.clean&maxClean
 	r.cleanAtHour = b.Byte()
@@ -229,6 +230,26 @@ func (r *record) changes(n int) (toFailed, toPassed int) {
 
 // failedWithin says whether one of the newest n results was a failure.
 func (r *record) failedWithin(n int) bool { return r.window[0]&lowBits(n) != 0 }
+
+// cameBack is how often the test came back among its newest 32 results on the
+// line, as a level: who broke is mended once, or landed and reverted a few times.
+// Where retries failed as well, each may be a break that was mended.
+func (r *record) cameBack() (level int) {
+	if r.broke {
+		return 0
+	}
+	_, returns := r.changes(32)
+	for level < len(returning) && returns >= returning[level] {
+		level++
+	}
+	return level
+}
+
+// returning are the numbers of returns that are told apart, and restless is the level
+// from which on it no longer matters that some of the failures lasted for commits.
+var returning = [...]int{3, 4, 5, 6, 7}
+
+const restless = 4
 
 // brokeLately says whether two commits of the line in a row failed lately: a
 // branch that was built before and after may have had the break in its base.

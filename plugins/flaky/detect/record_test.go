@@ -14,7 +14,7 @@ func TestARecordIsReadAsItWasWrittenAndStaysSmall(t *testing.T) {
 		belief: filter.AfterPasses(7), dense: 1<<24 - 1, file: 65535, newest: 1<<24 - 1, streak: 15,
 		says: saysDetected, broken: true, shared: true, flakyEpisode: 200, brokenEpisode: 201, transitions: true,
 		failures: maxFailures, branches: 3, returned: 3, calm: true, lineFailures: maxLineFailures, runs: 65535, clean: maxClean, cleanAtHour: 255, hours: 1<<24 - 1,
-		lastFailure: 1 << 31, longestGap: maxGap, lone: 3, split: true, pieces: 3, solid: 3, stretches: 3, odds: -127.5, pieceAt: 65533, kind: 4, crowd: 5, again: 3, same: true, near: true, suspectedAt: 65532,
+		lastFailure: 1 << 31, longestGap: maxGap, lone: 3, split: true, pieces: 3, solid: 3, lasted: 3, stretches: 3, odds: -127.5, pieceAt: 65533, kind: 4, crowd: 5, again: 3, same: true, near: true, suspectedAt: 65532,
 		waits: true, broke: true, failing: [3]failing{{1<<24 - 1, 65535}, {7, 8}, {9, 10}},
 		windowLength: maxWindow, window: [2]uint64{^uint64(0), 1<<48 - 1},
 	}

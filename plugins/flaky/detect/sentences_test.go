@@ -185,6 +185,18 @@ func TestNobodyIsCalledFlakyWhileTheLineFails(t *testing.T) {
 	require.Equal(t, "suspected detected", s.types("adds"))
 }
 
+func TestWhereNobodyRetriesWhoComesBackAgainAndAgainIsFlaky(t *testing.T) {
+	s := newScript(t, detect.DefaultSettings())
+	s.play("main", passes(10)+"F P F F P P F P F F F P F P P F P F P")
+	require.Contains(t, s.types("adds"), "detected", "seven failures ended in nineteen commits, two of them lasted")
+}
+
+func TestWhatLandsAndIsRevertedThriceIsNotFlaky(t *testing.T) {
+	s := newScript(t, detect.DefaultSettings())
+	s.play("main", passes(30)+"F F F P P P P F F P P P F F F F P P")
+	require.NotContains(t, s.types("adds"), "detected")
+}
+
 func TestFlakyTestsHealOnlyAfterLongSilence(t *testing.T) {
 	s := newScript(t, detect.DefaultSettings())
 	s.play("main", passes(30)+"FP P FP")

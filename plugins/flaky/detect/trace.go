@@ -38,6 +38,7 @@ func Terms() []string {
 	each(termWork, "work", times)
 	each(termSolid, "solid", times)
 	each(termApart, "apart", times)
+	each(termLasted, "lasted", times)
 	each(termPiece, "piece", kinds)
 	each(termCrowd, "crowd", crowds)
 	each(termWaits, "waits", crowds)
@@ -48,6 +49,7 @@ func Terms() []string {
 	each(termSplit, "split")
 	each(termTold, "told")
 	each(termBranch, "branch split")
+	each(termBack, "back", []string{"three", "four", "five", "six", "seven"})
 	return names
 }
 

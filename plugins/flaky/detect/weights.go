@@ -22,16 +22,18 @@ const (
 	// Of these it matters how often they were seen, once, twice or more, but not so
 	// many times as much: failures on the line alone, pieces of evidence alone,
 	// failures on branches, alone and hours after any other, failures on the line
-	// that lasted for commits or that retries did not mend, and such of a single
-	// commit, long after the last.
-	termLone  = termShaken + 1
-	termOwn   = termLone + levels
-	termWork  = termOwn + levels
-	termSolid = termWork + levels
-	termApart = termSolid + levels
+	// that retries did not mend or that had a crowd, such of a single commit, long
+	// after the last, and failures that lasted for commits where nobody retried:
+	// these a test that often fails has as well.
+	termLone   = termShaken + 1
+	termOwn    = termLone + levels
+	termWork   = termOwn + levels
+	termSolid  = termWork + levels
+	termApart  = termSolid + levels
+	termLasted = termApart + levels
 	// An episode is worth what its kind and its crowd say together; while it waits,
 	// less is known of the crowd.
-	termPiece = termApart + levels
+	termPiece = termLasted + levels
 	termCrowd = termPiece + pieceKinds
 	termWaits = termCrowd + crowdSizes
 	// Further pieces of an episode, by crowd: at once, and after a run in which the
@@ -47,7 +49,9 @@ const (
 	termSplit  = termNear + crowdSizes
 	termTold   = termSplit + 1
 	termBranch = termTold + 1
-	terms      = termBranch + 1
+	// How often the test came back among its newest results on the line.
+	termBack = termBranch + 1
+	terms    = termBack + term(len(returning))
 )
 
 // levels is how often something is told apart: once, twice, and more.

@@ -4,129 +4,145 @@ package detect
 
 var weights = [terms]float32{
 	// bias
-	1.20,
+	1.37,
 	// line
-	0.68,
+	0.69,
 	// rise
-	0.50,
+	0.20,
 	// shaken rise
-	-0.34,
-	// lone once
-	-0.31,
-	// lone twice
 	-0.10,
+	// lone once
+	-0.52,
+	// lone twice
+	0.01,
 	// lone more
-	0.45,
+	0.51,
 	// own once
-	1.13,
+	1.14,
 	// own twice
-	0.37,
+	0.95,
 	// own more
-	0.05,
+	0.20,
 	// work once
-	1.25,
+	1.17,
 	// work twice
-	2.16,
+	2.03,
 	// work more
 	3.60,
 	// solid once
-	-1.27,
+	-1.00,
 	// solid twice
-	-1.35,
+	-1.10,
 	// solid more
-	-2.58,
+	-2.35,
 	// apart once
-	-0.70,
+	-0.84,
 	// apart twice
-	0.01,
+	0.46,
 	// apart more
 	0.43,
+	// lasted once
+	-1.51,
+	// lasted twice
+	-1.42,
+	// lasted more
+	-2.16,
 	// piece retry
-	0.86,
+	0.75,
 	// piece other
-	0.85,
+	0.79,
 	// piece branch
-	0.53,
+	0.46,
 	// piece firm
-	0.51,
+	0.59,
 	// piece outage
-	0.02,
+	0.15,
 	// crowd alone
-	1.77,
+	1.62,
 	// crowd one
-	1.84,
+	1.67,
 	// crowd two
-	1.18,
+	1.13,
 	// crowd some
-	0.47,
+	0.50,
 	// crowd dozen
-	-0.74,
+	-0.54,
 	// crowd many
-	-1.76,
+	-1.64,
 	// waits alone
-	-0.26,
+	-0.14,
 	// waits one
-	-0.12,
+	-0.01,
 	// waits two
-	-0.17,
+	-0.27,
 	// waits some
-	-0.42,
+	-0.43,
 	// waits dozen
-	-0.46,
+	-0.43,
 	// waits many
-	1.04,
+	0.99,
 	// again alone
-	-0.16,
+	-0.19,
 	// again one
-	0.54,
+	0.55,
 	// again two
-	0.19,
+	0.21,
 	// again some
-	0.03,
+	0.05,
 	// again dozen
-	-0.74,
+	-0.95,
 	// again many
-	-0.16,
+	-0.15,
 	// returned alone
-	1.59,
+	1.82,
 	// returned one
-	1.02,
+	1.14,
 	// returned two
-	0.88,
+	0.80,
 	// returned some
-	0.23,
+	0.12,
 	// returned dozen
-	-0.45,
+	-0.40,
 	// returned many
-	-0.04,
+	-0.25,
 	// same alone
-	1.31,
+	1.87,
 	// same one
-	1.31,
+	1.16,
 	// same two
-	0.51,
+	0.96,
 	// same some
-	1.60,
+	1.76,
 	// same dozen
-	1.29,
+	0.82,
 	// same many
 	0.37,
 	// near alone
-	-0.12,
+	-0.80,
 	// near one
-	-0.22,
+	0.01,
 	// near two
-	-0.34,
+	0.09,
 	// near some
-	0.61,
+	0.16,
 	// near dozen
-	0.89,
+	1.25,
 	// near many
-	1.26,
+	1.18,
 	// split
-	2.26,
+	2.52,
 	// told
-	2.95,
+	3.30,
 	// branch split
-	2.51,
+	2.56,
+	// back three
+	0.08,
+	// back four
+	0.19,
+	// back five
+	-0.36,
+	// back six
+	0.57,
+	// back seven
+	0.46,
 }

@@ -24,8 +24,8 @@ import (
 )
 
 // judgements is how many of a test count at most: tests that are judged often
-// would be the only ones heard otherwise.
-const judgements = 8
+// would be the only ones heard otherwise, and with fewer what shows late has no weight.
+const judgements = 16
 
 // A judgement that the weights before it hold for less likely than near counts
 // far instead of 1: most of them are storms, which nobody would speak of anyhow.

@@ -14,6 +14,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
 )
 
 const (
@@ -68,13 +69,14 @@ type decoder struct {
 	counters   counters
 	log        *service.Logger
 	now        func() time.Time
+	read       func(facts assemble.Facts, contentType string, body []byte, limits assemble.Limits) assemble.Result
 }
 
 func decoderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*decoder, error) {
 	var err error
 	p := fields.Into(&err, conf)
 	d := &decoder{
-		counters: newCounters(res.Metrics()), log: res.Logger(), now: time.Now,
+		counters: newCounters(res.Metrics()), log: res.Logger(), now: time.Now, read: formats.Decode,
 		limits:     limitsFromParsed(p),
 		maxDecoded: int(p.BytesWithin(1, mostDecoded, decodeFieldMaxDecodedBytes)),
 		reports:    p.Text(decodeFieldReports),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
-	"github.com/connect-testengine/connect-testengine/plugins/upload/formats"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/seen"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/unpack"
 )
@@ -98,14 +98,23 @@ func (d *decoder) factsOf(m *service.Message, position testengine.Position, uplo
 	return facts, body, nil
 }
 
-// decode unpacks and decodes a body. What cannot be read becomes a report.
-func (d *decoder) decode(facts assemble.Facts, contentType, encoding string, body []byte) assemble.Result {
+var errDied = errors.New("decoding died of this upload, which is a mistake of this program: its log has the place, please report it")
+
+// decode unpacks and decodes a body. What cannot be read becomes a report, and so
+// does a body that our code dies of: whoever reads the log again would die too.
+func (d *decoder) decode(facts assemble.Facts, contentType, encoding string, body []byte) (result assemble.Result) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			d.log.Errorf("Decoding upload %s (%s/%s, %v) died: %v\n%s", facts.UploadID, facts.Org, facts.Suite, facts.Position, cause, debug.Stack())
+			result = assemble.New(facts, "", d.limits).Refuse(errDied, "")
+		}
+	}()
 	d.counters.bytes.Incr(int64(len(body)))
 	unpacked, err := d.unpack(encoding, body)
 	if err != nil {
 		return assemble.New(facts, "", d.limits).Refuse(err, "")
 	}
-	return formats.Decode(facts, contentType, unpacked, d.limits)
+	return d.read(facts, contentType, unpacked, d.limits)
 }
 
 var errEncoding = errors.New("this content encoding is not read here, send gzip, zstd, deflate or none")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/bodies"
 )
 
@@ -201,6 +202,25 @@ func TestWhatCannotBeReadIsReported(t *testing.T) {
 			require.NotEmpty(t, report.RunID)
 		})
 	}
+}
+
+func TestAnUploadThatDecodingDiesOfIsReportedAndTheNextIsRead(t *testing.T) {
+	d := newDecoder(t, "")
+	read := d.read
+	d.read = func(facts assemble.Facts, contentType string, body []byte, limits assemble.Limits) assemble.Result {
+		if bytes.Contains(body, []byte("deadly")) {
+			panic("slice bounds out of range")
+		}
+		return read(facts, contentType, body, limits)
+	}
+	body := []byte(`{"format":"json","run_env":{"key":"deadly"},"data":[{"name":"a","result":"passed"}]}`)
+	blocks, report, _ := process(t, d, logged(body, 1, minute))
+	require.Empty(t, blocks)
+	require.Len(t, report.Problems, 1)
+	require.Contains(t, report.Problems[0].Reason, "decoding died of this upload")
+	blocks, report, _ = process(t, d, logged(bytes.ReplaceAll(body, []byte("deadly"), []byte("b1")), 2, minute))
+	require.Len(t, blocks, 1)
+	require.Equal(t, 1, report.Accepted)
 }
 
 func TestOtherPeoplesStreams(t *testing.T) {

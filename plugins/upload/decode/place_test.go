@@ -56,6 +56,17 @@ func TestAnExecutionIsReadWhateverStoodBeforeIt(t *testing.T) {
 	}
 }
 
+func TestResultsThatAreNoTextAreUnknownHoweverOftenTheyCome(t *testing.T) {
+	for _, result := range []string{"2", "22", "-1", "0.5", "true", "null", "[]", "{}", `""`, `"2"`} {
+		record := `{"name":"n","result":` + result + `}`
+		_, executions := decoded(t, "["+record+strings.Repeat(","+record, 4)+strings.Repeat(" ", lookBytes)+"]")
+		require.Len(t, executions, 5, result)
+		for _, e := range executions {
+			require.Equal(t, testengine.ResultUnknown, e.Result, result)
+		}
+	}
+}
+
 func TestMembersOfManyKeysAreRead(t *testing.T) {
 	var members []string
 	for _, c := range "abcdefghijklmnopqrstuvwxyz" {

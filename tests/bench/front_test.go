@@ -65,48 +65,75 @@ func listening(b *testing.B, process *harness.Process) {
 
 // BenchmarkNoisyTenant is the answer times of one organisation's uploads, alone
 // and while another sends as much as 64 connections can: as the client sees them,
-// with its own waiting for a processor, and as the server does. A bare server in
-// the door's place shows what is the machine's doing.
+// with its own waiting for a processor, and as the server does. Two more show what
+// is the machine's doing: the noise at a bare server beside the door, and both at
+// a bare server.
 func BenchmarkNoisyTenant(b *testing.B) {
 	b.Run("door", func(b *testing.B) {
 		for b.Loop() {
-			file := filepath.Join(b.TempDir(), "suites.yaml")
-			token := func(suite string) string {
-				out, err := exec.CommandContext(b.Context(), harness.Binary(b), "suite", "add", "--file", file, suite).CombinedOutput()
-				require.NoError(b, err, "%s", out)
-				return regexp.MustCompile(`te_\w+`).FindString(string(out))
-			}
-			quiet, noisy := token("quiet/api"), token("noisy/api")
-			process := harness.Start(b, harness.Options{Pipeline: "tests/bench/hold_back.yaml", Env: []string{"TESTENGINE_SUITES=" + file}})
-			process.WaitReady(time.Minute)
-			besideNoise(b, strings.TrimPrefix(process.URL, "http://"), quiet, noisy)
+			process, quiet, noisy := doorForTwo(b)
+			address := strings.TrimPrefix(process.URL, "http://")
+			besideNoise(b, address, address, quiet, noisy)
+			process.Kill()
+		}
+	})
+	b.Run("door, noise elsewhere", func(b *testing.B) {
+		for b.Loop() {
+			process, quiet, _ := doorForTwo(b)
+			elsewhere, stop := bareServer(b)
+			besideNoise(b, strings.TrimPrefix(process.URL, "http://"), elsewhere, quiet, "none")
+			stop()
 			process.Kill()
 		}
 	})
 	b.Run("bare server", func(b *testing.B) {
 		for b.Loop() {
-			address := harness.FreeAddress(b)
-			server := exec.CommandContext(b.Context(), generator(b), "-serve", "-address", address)
-			require.NoError(b, server.Start())
-			for connection, err := net.Dial("tcp", address); ; connection, err = net.Dial("tcp", address) {
-				if err == nil {
-					_ = connection.Close()
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-			besideNoise(b, address, "none", "none")
-			_ = server.Process.Kill()
-			_ = server.Wait()
+			address, stop := bareServer(b)
+			besideNoise(b, address, address, "none", "none")
+			stop()
 		}
 	})
 }
 
-func besideNoise(b *testing.B, address, quiet, noisy string) {
+// doorForTwo starts a door for two organisations and returns their tokens.
+func doorForTwo(b *testing.B) (process *harness.Process, quiet, noisy string) {
+	b.Helper()
+	file := filepath.Join(b.TempDir(), "suites.yaml")
+	token := func(suite string) string {
+		out, err := exec.CommandContext(b.Context(), harness.Binary(b), "suite", "add", "--file", file, suite).CombinedOutput()
+		require.NoError(b, err, "%s", out)
+		return regexp.MustCompile(`te_\w+`).FindString(string(out))
+	}
+	quiet, noisy = token("quiet/api"), token("noisy/api")
+	process = harness.Start(b, harness.Options{Pipeline: "tests/bench/hold_back.yaml", Env: []string{"TESTENGINE_SUITES=" + file}})
+	process.WaitReady(time.Minute)
+	return process, quiet, noisy
+}
+
+// bareServer starts a server that reads what it is sent and answers.
+func bareServer(b *testing.B) (address string, stop func()) {
+	b.Helper()
+	address = harness.FreeAddress(b)
+	server := exec.CommandContext(b.Context(), generator(b), "-serve", "-address", address)
+	require.NoError(b, server.Start())
+	for connection, err := net.Dial("tcp", address); ; connection, err = net.Dial("tcp", address) {
+		if err == nil {
+			_ = connection.Close()
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return address, func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	}
+}
+
+func besideNoise(b *testing.B, address, noisyAddress, quiet, noisy string) {
 	b.Helper()
 	some := []string{"-body", "small", "-connections", "4", "-rate", "20000", "-token", quiet, "-duration", "6s"}
 	alone := startLoadAt(b, address, some...)()
-	wait := startLoadAt(b, address, "-body", "mb1", "-connections", "64", "-token", noisy, "-duration", "9s")
+	wait := startLoadAt(b, noisyAddress, "-body", "mb1", "-connections", "64", "-token", noisy, "-duration", "9s")
 	time.Sleep(time.Second)
 	beside := startLoadAt(b, address, some...)()
 	other := wait()

@@ -69,6 +69,9 @@ func TestListsArePaged(t *testing.T) {
 	require.Len(t, decode[[]object](b, dataPath+"/runs?per_page=50&page=3"), 30, "the rest")
 	require.Empty(t, decode[[]object](b, dataPath+"/runs?page=99"), "an empty list behind the end, not an error")
 	require.NotContains(t, b.get(dataPath+"/runs?page=99").Header().Get("Link"), `rel="next"`)
+	suites := strings.TrimSuffix(dataPath, "/quickstart")
+	require.Len(t, decode[[]object](b, suites+"?page=1&per_page=1"), 1, "so are suites")
+	require.Empty(t, decode[[]object](b, suites+"?page=9&per_page=1"))
 }
 
 func TestMistakesAreNamed(t *testing.T) {
@@ -116,9 +119,9 @@ func TestMistakesAreNamed(t *testing.T) {
 			require.Contains(t, message(t, w), test.says)
 		})
 	}
-	w := b.get("/v2/analytics/organizations/local/suites?page=2")
+	w := b.get("/v2/analytics/organizations/local/suites?period=7days")
 	require.Equal(t, http.StatusBadRequest, w.Code)
-	require.Contains(t, message(t, w), "page: there is no such parameter; there are none here")
+	require.Contains(t, message(t, w), "period: there is no such parameter; there are page, per_page")
 	w = b.get("/v2/analytics/organizations/local/suites/nobody/tests")
 	require.Equal(t, http.StatusNotFound, w.Code)
 	require.Contains(t, message(t, w), "suite add local/nobody", "it says what to do")

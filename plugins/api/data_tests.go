@@ -9,6 +9,10 @@ import (
 
 // suites lists the suites of an organisation that the reader may see.
 func (s *site) suites(c *call) error {
+	paging, err := c.paging()
+	if err != nil {
+		return err
+	}
 	all, err := s.visible(c)
 	if err != nil {
 		return err
@@ -19,7 +23,9 @@ func (s *site) suites(c *call) error {
 			list = append(list, s.suiteToJSON(suite))
 		}
 	}
-	return c.json(http.StatusOK, list)
+	s.linkHeader(c, paging, len(list))
+	from := min(paging.Offset(), len(list))
+	return c.json(http.StatusOK, list[from:min(from+paging.Size, len(list))])
 }
 
 func (s *site) suite(c *call) error {

@@ -33,9 +33,6 @@ var (
 // answered with something else.
 func only(answer func(*site, *call) error, parameters ...string) func(*site, *call) error {
 	known := strings.Join(slices.Sorted(slices.Values(parameters)), ", ")
-	if known == "" {
-		known = "none here"
-	}
 	return func(s *site, c *call) error {
 		for name := range c.r.URL.Query() {
 			if !slices.Contains(parameters, name) {

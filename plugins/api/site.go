@@ -77,7 +77,7 @@ var routes = []route{
 	{"POST /logout", "page", true, (*site).logout},
 	{"GET /assets/{name}", "asset", false, (*site).asset},
 
-	{"GET " + orgData + "/suites", "data", false, only((*site).suites)},
+	{"GET " + orgData + "/suites", "data", false, only((*site).suites, pageParameters...)},
 	{"GET " + suiteData, "data", false, (*site).suite},
 	{"GET " + suiteData + "/tests", "data", false, only((*site).tests, testParameters...)},
 	{"GET " + suiteData + "/tests/{id}", "data", false, only((*site).test, periodParameters...)},

@@ -1,10 +1,8 @@
 package duckdb
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +12,8 @@ import (
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 	"github.com/redpanda-data/benthos/v4/public/service"
 
-	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/tests/refused"
 )
 
 // startStream runs a stream with a database in path and gives a function that feeds it.
@@ -119,32 +117,14 @@ func TestWhatTheStateHasNotTakenIsGivenBackWhole(t *testing.T) {
 	require.EqualValues(t, 5, count(t, d, "SELECT count(*) FROM executions"))
 }
 
-// refusedStream runs a stream until its output has ended by itself, and returns
-// what it logged as errors.
+// refusedStream is what a stream with such a database logs until its output has ended it.
 func refusedStream(t *testing.T, database string) string {
 	t.Helper()
-	var logged bytes.Buffer
-	env := service.GlobalEnvironment()
-	builder := env.NewStreamBuilder()
-	builder.SetSchema(env.FullConfigSchema("", ""))
-	builder.SetLogger(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError})))
-	require.NoError(t, builder.SetYAML(`
+	return refused.Stream(t, service.GlobalEnvironment(), `
 duckdb_database: [ `+database+` ]
 input: {generate: {mapping: 'root = ""', interval: 1h}}
 output: {duckdb: {database: database}}
-`))
-	stream, err := builder.Build()
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- stream.Run(context.Background()) }()
-	select {
-	case err := <-ended:
-		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
-		require.FailNow(t, "the stream goes on", logged.String())
-	}
-	require.True(t, refusal.Refused())
-	return logged.String()
+`)
 }
 
 func TestAnOutputThatCanNeverStoreEndsItsStream(t *testing.T) {

@@ -1,10 +1,8 @@
 package kafka
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,9 +20,9 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/kafka/kafkalog/appendtime"
-	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/tests/counter"
+	"github.com/connect-testengine/connect-testengine/tests/refused"
 )
 
 // incompatible is a registry that refuses every schema.
@@ -41,23 +39,7 @@ func refusalOf(t *testing.T, yaml string) string {
 	env := counter.Environment(t)
 	require.NoError(t, env.RegisterCustomResource("testengine_schemas", service.NewConfigSpec(),
 		func(*service.ParsedConfig, *service.Resources) (any, error) { return incompatible{}, nil }))
-	b := env.NewStreamBuilder()
-	b.SetSchema(env.FullConfigSchema("", ""))
-	require.NoError(t, b.SetYAML(yaml))
-	var logged bytes.Buffer
-	b.SetLogger(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError})))
-	stream, err := b.Build()
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- stream.Run(context.Background()) }()
-	select {
-	case err := <-ended:
-		require.NoError(t, err)
-	case <-time.After(30 * time.Second):
-		require.FailNow(t, "the stream goes on", logged.String())
-	}
-	require.True(t, refusal.Refused())
-	return logged.String()
+	return refused.Stream(t, env, yaml)
 }
 
 // The rights of a pipeline in one transaction.

@@ -229,6 +229,28 @@ func TestVerdictsOfVeryManyEpisodesHaveIdsOfTheirOwn(t *testing.T) {
 	require.GreaterOrEqual(t, len(ids), 3*episodes, "suspected, detected, stale")
 }
 
+func TestVerdictsOfRunsThatCloseAtOnceHaveIdsOfTheirOwn(t *testing.T) {
+	settings := detect.DefaultSettings()
+	settings.Filter.Alarm, settings.Filter.Recover = 1, 1-1e-9 // Nothing is detected, and the next pass ends a suspicion.
+	s := newScript(t, settings)
+	for range 300 {
+		var blocks []*testengine.Block
+		for i := range 16 {
+			s.runs++
+			run := fmt.Sprint("run-", s.runs)
+			blocks = append(blocks, s.block(run, "main", "c"+run, map[string]string{"adds": []string{"FP", "P"}[i%2]}, "adds"))
+		}
+		s.record(s.now+60_000, blocks...)
+		s.tick(24 * 60)
+	}
+	ids := map[string]bool{}
+	for _, v := range s.said {
+		require.False(t, ids[v.ID], "%s of episode %d at %s", v.Type, v.Episode, v.Time)
+		ids[v.ID] = true
+	}
+	require.Greater(t, len(ids), 256, "there were more episodes than are counted")
+}
+
 func TestASuiteMayHaveSettingsOfItsOwn(t *testing.T) {
 	s := newScript(t, detect.DefaultSettings())
 	require.NoError(t, s.table.Begin(0, worldStart))

@@ -67,7 +67,10 @@ func (e *Engine) sayWith(c *inquiry, kind testengine.VerdictType, rule, note str
 		extra = testengine.Hash(extra+1, n.proven[len(n.proven)-1])
 	}
 	if v.Episode == mostEpisodes {
-		extra = testengine.HashUint(extra+1, uint64(c.at)) // Further ones have that number too: log time tells them apart.
+		extra = testengine.HashUint(extra+1, uint64(c.at)) // Further ones have that number too: log time tells them apart,
+		if c.run != nil {
+			extra = testengine.HashUint(extra, c.run.key) // and the run, where several close at once.
+		}
 	}
 	v.ID = verdictID(c.suite.seed, n.test, n.variant, extra, v)
 	e.emit(Event{Verdict: v})

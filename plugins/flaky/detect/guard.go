@@ -111,18 +111,14 @@ func spread(list []sighting, o *outcome, branch uint32, since int64) (branches, 
 		if x.signature != o.signature || x.at < since {
 			continue
 		}
-		if !contains(seen, x.branch) {
+		if !slices.Contains(seen, x.branch) {
 			seen = append(seen, x.branch)
 		}
-		if !contains(tests, x.key) {
+		if !slices.Contains(tests, x.key) {
 			tests = append(tests, x.key)
 		}
 	}
 	return len(seen), len(tests) - 1
-}
-
-func contains[T comparable](list []T, value T) bool {
-	return slices.Contains(list, value)
 }
 
 // hostCount is what ran and failed on a host in the current and the last window.

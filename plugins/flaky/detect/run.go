@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"slices"
+
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -109,7 +111,7 @@ func (r *run) peek(key uint64) *outcome {
 
 // addVariant notes that the run has a variant.
 func (r *run) addVariant(variant uint64) {
-	if len(r.variants) < maxSiblings && !contains(r.variants, variant) {
+	if len(r.variants) < maxSiblings && !slices.Contains(r.variants, variant) {
 		r.variants = append(r.variants, variant)
 	}
 }

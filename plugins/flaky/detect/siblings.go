@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"slices"
+
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/wire"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
@@ -44,7 +46,7 @@ func (e *Engine) joinSiblings(c *inquiry) {
 		return
 	}
 	key, all := e.siblingsOf(c)
-	if contains(all.keys, c.key) || len(all.keys) == maxSiblings {
+	if slices.Contains(all.keys, c.key) || len(all.keys) == maxSiblings {
 		return
 	}
 	all.keys = append(all.keys, c.key)

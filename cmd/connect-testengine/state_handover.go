@@ -28,8 +28,9 @@ command does one step after the other:
    (detect_flaky_green) the place in the log at which that stands. Blue works on.
 2. Green runs beside blue in the shadow group, with topics of its own for what it
    says (of pipelines/detect_flaky.yaml: TESTENGINE_GROUP=detect_flaky_green
-   TESTENGINE_TOPICS_SUFFIX=_green TESTENGINE_VERSION=green). What both say is
-   compared, window by window:
+   TESTENGINE_TOPICS_SUFFIX=_green TESTENGINE_VERSION=green, and TESTENGINE_DATA
+   and TESTENGINE_STATE_STORE of its own). What both say is compared, window by
+   window:
      connect-testengine state compare blue_verdicts.ndjson green_verdicts.ndjson
 3. Blue is stopped (it drains and commits), green is stopped. The command, again,
    says for each partition at which record the work goes over. From then on the

@@ -4,50 +4,66 @@
 #   TESTENGINE_CLUSTER     the folder for all data (./data/cluster); it is kept, a second start goes on with it
 #   TESTENGINE_PARTITIONS  partitions of the topics when they are made (8)
 #   TESTENGINE_DETECTORS   how many processes share detection (2)
+#   TESTENGINE_DOOR_PORT   where collectors report (8420); the page is one above
+#   TESTENGINE_FIRST_PORT  of the processes' own ports with /metrics and /ready (4194)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 binary=bin/connect-testengine
 data=${TESTENGINE_CLUSTER:-./data/cluster}
+door=${TESTENGINE_DOOR_PORT:-8420}
+first=${TESTENGINE_FIRST_PORT:-4194}
 mkdir -p "$data"
 data=$(cd "$data" && pwd)
-pids=()
+declare -A again=() # by process id, its name and the command that starts it again
 
 end() {
 	trap - EXIT INT TERM
 	echo "ending"
-	for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+	for pid in "${!again[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+	for pid in "${!again[@]}"; do wait "$pid" 2>/dev/null || true; done
 	tests/services/kafka.sh stop "$data/kafka"
 }
 trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# start NAME PIPELINE SERVICE-PORT: each process has a folder and a port of its own.
+# start NAME PIPELINE SERVICE-PORT [VARIABLE=VALUE]...: each process has a folder and a port of its own.
 start() {
-	mkdir -p "$data/$1"
-	TESTENGINE_DATA=$data/$1 TESTENGINE_SERVICE_ADDRESS=127.0.0.1:$3 "$binary" run "pipelines/$2.yaml" >>"$data/$1/log" 2>&1 &
-	pids+=($!)
-	echo "$1: process $!, http://127.0.0.1:$3/metrics, log $data/$1/log"
+	local name=$1 pipeline=$2 port=$3
+	shift 3
+	mkdir -p "$data/$name"
+	local run=(env "TESTENGINE_BROKERS=$TESTENGINE_BROKERS" "TESTENGINE_DATA=$data/$name" "TESTENGINE_SERVICE_ADDRESS=127.0.0.1:$port" "$@"
+		"$binary" run "pipelines/$pipeline.yaml")
+	"${run[@]}" >>"$data/$name/log" 2>&1 &
+	again[$!]="$name|$(printf ' %q' "${run[@]}")"
+	echo "$name: process $!, http://127.0.0.1:$port/metrics, log $data/$name/log"
 }
 
 # A broker in a process group of its own would not see Ctrl-C; this one is ended by `end`.
 TESTENGINE_BROKERS=$(KAFKA_OWNER=$$ setsid tests/services/kafka.sh start "$data/kafka")
-export TESTENGINE_BROKERS
 echo "kafka: $TESTENGINE_BROKERS"
-"$binary" topics create --replication 1 --min-in-sync 1 --partitions "${TESTENGINE_PARTITIONS:-8}"
+"$binary" topics create --brokers "$TESTENGINE_BROKERS" --replication 1 --min-in-sync 1 --partitions "${TESTENGINE_PARTITIONS:-8}"
 
-TESTENGINE_ADDRESS=127.0.0.1:8420 start ingest_uploads ingest_uploads 4195
-for i in $(seq "${TESTENGINE_DETECTORS:-2}"); do start "detect_flaky-$i" detect_flaky $((4195 + i)); done
-TESTENGINE_ADDRESS=127.0.0.1:8421 start store_executions_locally store_executions_locally 4194
+start ingest_uploads ingest_uploads $((first + 1)) "TESTENGINE_ADDRESS=127.0.0.1:$door"
+for i in $(seq "${TESTENGINE_DETECTORS:-2}"); do
+	# Snapshots lie where every detector finds them, so a partition moves without its whole log.
+	start "detect_flaky-$i" detect_flaky $((first + 1 + i)) "TESTENGINE_STATE_STORE=$data/snapshots"
+done
+start store_executions_locally store_executions_locally "$first" "TESTENGINE_ADDRESS=127.0.0.1:$((door + 1))"
 
 cat <<TEXT
 
-Collectors report to http://127.0.0.1:8420 (the token of suite local/quickstart is in $data/ingest_uploads/log).
-The page is http://127.0.0.1:8421. Further suites: $binary suite add ORG/SUITE.
-Kill any of the processes and start it again by hand: nothing is lost or doubled.
+Collectors report to http://127.0.0.1:$door (the token of suite local/quickstart is in $data/ingest_uploads/log).
+The page is http://127.0.0.1:$((door + 1)). Further suites: $binary suite add ORG/SUITE.
+Kill any of the processes: the others go on, nothing is lost or doubled, and the command that starts it again is printed here.
 Ctrl-C ends all.
 TEXT
-wait -n "${pids[@]}" || true
-echo "a process has ended; the logs are in $data"
-exit 1
+while ((${#again[@]})); do
+	wait -n -p ended "${!again[@]}" && status=0 || status=$?
+	[ -n "${ended:-}" ] || continue
+	name=${again[$ended]%%|*}
+	printf '%s\n' "" "$name has ended with status $status; its log is $data/$name/log. In this folder it is started again by" " ${again[$ended]#*|}"
+	unset "again[$ended]"
+done
+echo "all have ended; Kafka runs on until Ctrl-C"
+while sleep 1; do :; done

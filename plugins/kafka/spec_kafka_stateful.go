@@ -53,7 +53,9 @@ A group without a committed offset is refused, not started from somewhere: `+"`c
 
 Messages carry `+"`log_id`, `partition`, `offset`, `log_time`"+` (the greatest time of the partition's records so far, see the field `+"`log_time`"+`), `+"`cycle`, `kafka_topic`, `kafka_partition` and `kafka_key`"+`. With format raw the record's headers are metadata too; a header can never take the place of one of these.
 
-Metrics: `+"`testengine_kafka_lag_records{topic,partition}`, `testengine_kafka_lag_seconds{topic,partition}`, `testengine_kafka_cycles_total{result}`, `testengine_kafka_cycle_latency_ns`, `testengine_kafka_ticks_total`, `testengine_kafka_dead_letters_total{reason}`, `testengine_kafka_restores_total`, `testengine_kafka_replayed_records_total`"+`.`).
+Of each of its partitions a process says every few seconds how far the committed offset is behind the end: `+"`testengine_kafka_lag_records{topic,partition}` in records, `testengine_kafka_lag_seconds{topic,partition}`"+` for how long the oldest of them has waited. Both are 0 of a partition that it no longer has, so the greatest over all processes is the group's.
+
+Metrics beside them: `+"`testengine_kafka_cycles_total{result}`, `testengine_kafka_cycle_latency_ns`, `testengine_kafka_ticks_total`, `testengine_kafka_dead_letters_total{reason}`, `testengine_kafka_restores_total`, `testengine_kafka_replayed_records_total`"+`.`).
 		Field(service.NewStringField(kfTransaction).
 			Description("The label of the `kafka_transaction` resource that the pipeline's outputs use too. Empty is at least once.").Default("")).
 		Fields(kafkaClientFields(false)...).

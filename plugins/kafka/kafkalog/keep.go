@@ -114,14 +114,29 @@ func (s *Source) measure(ctx context.Context, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.ordered {
+		if l.phase == phaseGone {
+			s.forgetLag(l)
+			continue
+		}
 		end, ok := ends.Lookup(l.Topic, l.Partition)
-		if !ok || end.Err != nil || l.phase == phaseGone {
+		if !ok || end.Err != nil {
 			continue
 		}
 		records := max(0, end.Offset-l.committed)
 		s.options.Observer.Lag(l.Lane, records, l.lagSeconds(records, now))
+		l.measured = true
 	}
 	return nil
+}
+
+// forgetLag says of a lane that another member has now that nothing waits here:
+// what was said last would stand for ever, and the other member says the rest.
+func (s *Source) forgetLag(l *lane) {
+	l.behind = time.Time{}
+	if l.measured {
+		l.measured = false
+		s.options.Observer.Lag(l.Lane, 0, 0)
+	}
 }
 
 // lagSeconds is the age of the oldest record that is not committed; of one that

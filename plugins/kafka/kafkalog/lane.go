@@ -44,6 +44,7 @@ type lane struct {
 	cutting  int       // the load whose ranges are being cut
 	oldest   time.Time // when the first record of the queue came
 	behind   time.Time // since when the lane was seen behind the log's end
+	measured bool      // the observer was told how far it is behind
 }
 
 type phase int

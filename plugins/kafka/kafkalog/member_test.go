@@ -70,6 +70,35 @@ func TestTopicsThatHaveBecomeOthersAreRefused(t *testing.T) {
 	}
 }
 
+// lags is what an observer was told last.
+type lags map[int32][2]float64
+
+func (lags) Cycle(string, time.Duration) {}
+func (lags) Tick()                       {}
+func (lags) DeadLetter(string)           {}
+func (lags) Restored(int64)              {}
+func (l lags) Lag(lane Lane, records int64, seconds float64) {
+	l[lane.Partition] = [2]float64{float64(records), seconds}
+}
+
+func TestWhoLosesALaneNoLongerSaysThatItIsBehind(t *testing.T) {
+	k := newKafka(t)
+	k.append(0, 0, 3)
+	k.append(1, 0, 3)
+	s, said := standing(t, k, 1, 3), lags{}
+	s.side, s.options.Topics, s.options.Observer = k.client, []string{"in"}, said
+	seen := time.Now()
+	require.NoError(t, s.measure(t.Context(), seen))
+	require.NoError(t, s.measure(t.Context(), seen.Add(5*time.Second)))
+	require.Equal(t, lags{0: {2, 5}, 1: {0, 0}}, said)
+	member{source: s, session: 1}.lost(t.Context(), k.client, map[string][]int32{"in": {0}})
+	require.NoError(t, s.measure(t.Context(), seen.Add(10*time.Second)))
+	require.Equal(t, lags{0: {0, 0}, 1: {0, 0}}, said)
+	delete(said, 0)
+	require.NoError(t, s.measure(t.Context(), seen.Add(15*time.Second)))
+	require.Equal(t, lags{1: {0, 0}}, said, "of a lane that is not here nothing is said")
+}
+
 func TestACycleWaitsForABatchWhoseLaneWasLostAndCameBack(t *testing.T) {
 	k := newKafka(t)
 	k.commit(5, 0)

@@ -49,6 +49,7 @@ const (
 	rightLetters
 	rightGroup
 	rightTransaction
+	rightTicks // uploads may be read, and not written
 )
 
 // guardedKafka is a broker on which user "worker" has all rights but the one.
@@ -63,8 +64,11 @@ func guardedKafka(t *testing.T, without int) (addresses string) {
 		rightTransaction: {Resource: kmsg.ACLResourceTypeTransactionalId, Name: "*", Operation: kmsg.ACLOperationAll},
 	} {
 		acl.Pattern, acl.Allow = kmsg.ACLResourcePatternTypeLiteral, true
-		if n == without {
+		switch {
+		case n == without:
 			acl.Operation = kmsg.ACLOperationDescribe
+		case n == rightUploads && without == rightTicks:
+			acl.Operation = kmsg.ACLOperationRead
 		}
 		granted = append(granted, acl)
 	}
@@ -181,6 +185,12 @@ output:
 			addresses: func(t *testing.T) string { return guardedKafka(t, rightUploads) },
 			yaml:      func(dir string) string { return signedIn(exactlyOnce(dir)) },
 			want:      "the brokers deny the right to read topic uploads",
+		},
+		{
+			name:      "an input's topic to which ticks may not be appended",
+			addresses: func(t *testing.T) string { return guardedKafka(t, rightTicks) },
+			yaml:      func(dir string) string { return signedIn(exactlyOnce(dir)) },
+			want:      "the brokers deny the right to write to topic uploads, to which ticks are appended",
 		},
 		{
 			name:      "dead letters that may not be written",

@@ -49,6 +49,11 @@ func (s *Source) surveyTopics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.options.Follower != nil && s.options.Tick != nil {
+		if _, err := FindTopics(ctx, s.side, true, s.options.Topics...); err != nil {
+			return fmt.Errorf("%w, to which ticks are appended when a timer of the state is due", err)
+		}
+	}
 	s.topics = make(map[string]topic)
 	var names []string
 	for _, name := range s.options.Topics {

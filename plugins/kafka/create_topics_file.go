@@ -15,20 +15,24 @@ import (
 
 // topicsFile is config/topics.yaml as it is written.
 type topicsFile struct {
-	Partitions      int `yaml:"partitions"`
-	Replication     int `yaml:"replication"`
-	MinInSync       int `yaml:"min_in_sync"`
-	MaxMessageBytes int `yaml:"max_message_bytes"`
-	Topics          []struct {
-		Name           string `yaml:"name"`
-		Retention      string `yaml:"retention"`
-		RetentionBytes int64  `yaml:"retention_bytes"`
-		Compression    string `yaml:"compression"`
-	} `yaml:"topics"`
-	Groups []struct {
-		Name   string   `yaml:"name"`
-		Topics []string `yaml:"topics"`
-	} `yaml:"groups"`
+	Partitions      int          `yaml:"partitions"`
+	Replication     int          `yaml:"replication"`
+	MinInSync       int          `yaml:"min_in_sync"`
+	MaxMessageBytes int          `yaml:"max_message_bytes"`
+	Topics          []topicEntry `yaml:"topics"`
+	Groups          []groupEntry `yaml:"groups"`
+}
+
+type topicEntry struct {
+	Name           string `yaml:"name"`
+	Retention      string `yaml:"retention"`
+	RetentionBytes int64  `yaml:"retention_bytes"`
+	Compression    string `yaml:"compression"`
+}
+
+type groupEntry struct {
+	Name   string   `yaml:"name"`
+	Topics []string `yaml:"topics"`
 }
 
 // ReadTopics reads a topics file. A field nobody knows is an error that names

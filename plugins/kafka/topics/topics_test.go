@@ -59,7 +59,7 @@ func TestDifferencesNameWhatIsAndWhatShouldBe(t *testing.T) {
 	found.Configs["retention.ms"] = "1000"
 	found.Configs["message.timestamp.type"] = "CreateTime"
 	require.Equal(t, []string{
-		"the number of partitions is 4 and should be 8",
+		"the number of partitions is 4 and should be 8 (a topic keeps its number, and more of them are new topics: `connect-testengine state import --help` says how)",
 		"message.timestamp.type is CreateTime and should be LogAppendTime",
 		"retention.ms is 1000 and should be 3600000",
 	}, s.Differences(s.Topics[0], found))

@@ -171,7 +171,7 @@ func (r *reassembler) add(ctx context.Context, from *delivery, m *service.Messag
 	piece.Content, _ = m.AsBytes()
 	source, err := r.config.source.TryString(m)
 	if err != nil {
-		r.log.Warnf("Reading the source of payload %s: %v", id, err)
+		r.log.Warnf("Reading the source of payload %s from %s: %v", id, message.Place(m), err)
 	}
 	piece.Source = source
 
@@ -230,7 +230,11 @@ func (r *reassembler) messages(whole join.Whole[ticket]) (batch service.MessageB
 		m.MetaSetMut(metaReason, whole.Err.Error())
 		batch = append(batch, m)
 	}
-	r.log.Warnf("Giving up payload %s of which %d pieces came: %v", whole.ID, came, whole.Err)
+	place := "nowhere"
+	if came > 0 {
+		place = message.Place(batch[0])
+	}
+	r.log.Warnf("Giving up payload %s of which %d pieces came, the first of them from %s: %v", whole.ID, came, place, whole.Err)
 	return batch
 }
 

@@ -171,8 +171,7 @@ func wholeMessage(m *service.Message, whole []byte) *service.Message {
 func (h *holder) rejected(m *service.Message, lost []hold.Lost) (batch service.MessageBatch) {
 	for _, l := range lost {
 		h.results.Incr(1, resultOf(l.Reason))
-		at, _ := message.Position(m)
-		h.log.Warnf("Giving up piece %d of %d of payload %s at record %v: %v", l.Index, l.Count, l.ID, at, l.Reason)
+		h.log.Warnf("Giving up piece %d of %d of payload %s at %s: %v", l.Index, l.Count, l.ID, message.Place(m), l.Reason)
 		out := m.Copy()
 		out.SetBytes(l.Content)
 		out.MetaSetMut(testengine.MetaKind, string(testengine.KindRejected))

@@ -93,8 +93,7 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 			return refusal.Reading()
 		}
 		o.retries.Incr(1)
-		at, _ := message.Position(batch[0])
-		o.res.Logger().Errorf("Storing a batch that begins with record %v, next try in %s: %v", at, wait, err)
+		o.res.Logger().Errorf("Storing a batch that begins with %s, next try in %s: %v", message.Place(batch[0]), wait, err)
 		if !pause.For(ctx, wait) {
 			return ctx.Err()
 		}

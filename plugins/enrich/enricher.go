@@ -25,6 +25,7 @@ type enricher struct {
 
 	executions *service.MetricCounter
 	signatures *service.MetricCounter
+	log        *service.Logger
 
 	stop    context.CancelFunc
 	workers sync.WaitGroup
@@ -36,6 +37,7 @@ const closeTimeout = time.Second
 func newEnricher(config enrichConfig, res *service.Resources) (*enricher, error) {
 	e := &enricher{
 		config:     config,
+		log:        res.Logger(),
 		executions: res.Metrics().NewCounter("testengine_enrich_executions_total"),
 		signatures: res.Metrics().NewCounter("testengine_enrich_signatures_total"),
 	}
@@ -69,6 +71,7 @@ func newEnricher(config enrichConfig, res *service.Resources) (*enricher, error)
 
 // Process implements service.Processor: one message in, one out.
 func (e *enricher) Process(_ context.Context, m *service.Message) (service.MessageBatch, error) {
+	defer message.Died(e.log, "execution_enrich", m)
 	switch message.Kind(m) {
 	case testengine.KindBlock:
 		block, err := message.Get[testengine.Block](m)

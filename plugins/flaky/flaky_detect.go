@@ -123,8 +123,7 @@ func (d *detector) take(ctx context.Context, m *service.Message, logged bool, bl
 		}
 		if change != nil {
 			if err := r.Lane.Change(change); err != nil {
-				at, _ := message.Position(m)
-				d.log.Warnf("Ignoring the detection section of suite %s/%s in record %v: %v", change.Org, change.Suite, at, err)
+				d.log.Warnf("Ignoring the detection section of suite %s/%s in %s: %v", change.Org, change.Suite, message.Place(m), err)
 			}
 		}
 		events = r.Lane.Events()

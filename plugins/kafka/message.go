@@ -19,7 +19,6 @@ import (
 
 // Metadata that the input gives beside the words of package testengine.
 const (
-	metaKafkaTopic     = "kafka_topic"
 	metaKafkaPartition = "kafka_partition"
 	metaKafkaKey       = "kafka_key"
 
@@ -89,7 +88,7 @@ func rawMessage(r *kgo.Record) *service.Message {
 
 // place says where in the log the message's record stands.
 func place(m *service.Message, batch *kafkalog.Batch, e *kafkalog.Entry) {
-	m.MetaSetMut(metaKafkaTopic, e.Record.Topic)
+	m.MetaSetMut(testengine.MetaTopic, e.Record.Topic)
 	m.MetaSetMut(metaKafkaPartition, int64(e.Record.Partition))
 	m.MetaSetMut(metaKafkaKey, string(e.Record.Key))
 	m.MetaSetMut(testengine.MetaLogID, batch.LogID)

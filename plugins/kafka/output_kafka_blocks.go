@@ -39,6 +39,7 @@ type kafkaBlocks struct {
 	options  []kgo.Opt
 	producer kafkaProducer
 	mgr      *service.Resources
+	log      *service.Logger
 	records  *service.MetricCounter
 	dead     *service.MetricCounter
 
@@ -56,7 +57,7 @@ func newKafkaBlocks(conf *service.ParsedConfig, mgr *service.Resources) (*kafkaB
 		return nil, err
 	}
 	out := &kafkaBlocks{
-		config: config, mgr: mgr,
+		config: config, mgr: mgr, log: mgr.Logger(),
 		records: mgr.Metrics().NewCounter("testengine_kafka_written_records_total"),
 		dead:    mgr.Metrics().NewCounter("testengine_kafka_unwritable_messages_total", "reason"),
 	}

@@ -127,7 +127,7 @@ func equipState(k *simWorker, mgr *service.Resources) (options kafkalog.Options,
 func (*simWorker) blocks(mgr *service.Resources) *kafkaBlocks {
 	return &kafkaBlocks{
 		config:   kafkaBlocksConfig{copartition: true, format: formatRaw},
-		producer: kafkaProducer{recordBytes: 1 << 20}, mgr: mgr,
+		producer: kafkaProducer{recordBytes: 1 << 20}, mgr: mgr, log: mgr.Logger(),
 		records: mgr.Metrics().NewCounter("records"), dead: mgr.Metrics().NewCounter("dead", "reason"),
 	}
 }

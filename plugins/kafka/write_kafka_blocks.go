@@ -30,6 +30,7 @@ type blockWriter struct {
 
 // add writes a message's records, or its dead letter. An error is the batch's.
 func (w *blockWriter) add(m *service.Message) error {
+	defer message.Died(w.out.log, "kafka_blocks", m)
 	topic, err := w.out.topicOf(m)
 	if err != nil {
 		return w.bury(m, "topic", err)
@@ -120,7 +121,7 @@ func (w *blockWriter) finish() error {
 // bury sends a message that never can be written to the dead letters.
 func (w *blockWriter) bury(m *service.Message, class string, why error) error {
 	out := w.out
-	from := &kgo.Record{Topic: message.Text(m, metaKafkaTopic)}
+	from := &kgo.Record{Topic: message.Text(m, testengine.MetaTopic)}
 	partition, _ := message.Int(m, testengine.MetaPartition)
 	from.Partition = int32(partition)
 	from.Offset, _ = message.Int(m, testengine.MetaOffset)

@@ -122,7 +122,7 @@ func Position(m *service.Message) (position testengine.Position, ok bool) {
 // position, log time, and what an output has to know of its delivery.
 func Follow(out, of *service.Message) {
 	for _, key := range []string{
-		testengine.MetaLogID, testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
+		testengine.MetaLogID, testengine.MetaTopic, testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
 		testengine.MetaReceivedAt, testengine.MetaCycle, testengine.MetaSilent,
 		testengine.MetaBatchBegin, testengine.MetaBatchEnd,
 	} {

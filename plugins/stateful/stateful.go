@@ -111,6 +111,7 @@ func (r *Record[T]) End() error { return r.end() }
 // or the batch was given up: Process returns it, our outputs give the batch back,
 // and it comes again after a restore.
 func (l *Lanes[T]) Take(ctx context.Context, m *service.Message, now int64, take func(*Record[T]) error) error {
+	defer message.Died(l.log, l.memory.Table, m)
 	at, logged := message.Position(m)
 	cycle, _ := message.Int(m, testengine.MetaCycle)
 	for {
@@ -121,7 +122,7 @@ func (l *Lanes[T]) Take(ctx context.Context, m *service.Message, now int64, take
 		if errors.Is(err, fields.ErrResource) {
 			l.missing.Do(func() { refusal.Refuse(l.log, err) })
 		}
-		l.log.Errorf("Holding %s at record %v: %v", l.memory.Table, at, err)
+		l.log.Errorf("Holding %s at %s: %v", l.memory.Table, message.Place(m), err)
 		if !pause.For(ctx, holdPause) {
 			return errors.Join(errors.New("waiting for the state"), ctx.Err())
 		}

@@ -1,7 +1,9 @@
 package stateful
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -71,6 +73,17 @@ func TestMessagesOfOneRecordShareItsOpening(t *testing.T) {
 		require.True(t, r.Applied, "a record that comes again is told")
 		return r.End()
 	}))
+}
+
+func TestAProcessorThatDiesSaysOfWhichRecord(t *testing.T) {
+	l, _ := newTestLanes(t)
+	var said bytes.Buffer
+	l.log = service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(&said, nil)))
+	require.PanicsWithValue(t, "no such test", func() {
+		_ = l.Take(t.Context(), at(7, 0), 1000, func(*Record[*cache]) error { panic("no such test") })
+	})
+	require.Contains(t, said.String(), "cache died of log ")
+	require.Contains(t, said.String(), "offset 7")
 }
 
 func TestWhatIsDerivedIsMadeAnewAfterARollBack(t *testing.T) {

@@ -52,6 +52,7 @@ const (
 	MetaLogID     = "log_id"
 	MetaPartition = "partition" // the lane, or the partition of a topic
 	MetaOffset    = "offset"
+	MetaTopic     = "kafka_topic" // of the record; a lane has none
 	MetaLogTime   = "log_time" // T: greatest time of the records up to this one, unix milliseconds
 	MetaCycle     = "cycle"    // the Kafka transaction that the record belongs to
 	// A store that is fed in ranges takes [begin, end) of a partition whole.

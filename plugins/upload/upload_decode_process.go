@@ -51,7 +51,7 @@ func (d *decoder) Process(ctx context.Context, m *service.Message) (service.Mess
 	if poison != nil {
 		return d.messages(m, assemble.New(facts, "", d.limits).Refuse(poison, ""), chunk, logged), nil
 	}
-	result := d.decode(facts, message.Text(m, testengine.MetaContentType), message.Text(m, testengine.MetaContentEncoding), body)
+	result := d.decode(m, facts, body)
 	return d.messages(m, result, chunk, logged), nil
 }
 
@@ -102,19 +102,19 @@ var errDied = errors.New("decoding died of this upload, which is a mistake of th
 
 // decode unpacks and decodes a body. What cannot be read becomes a report, and so
 // does a body that our code dies of: whoever reads the log again would die too.
-func (d *decoder) decode(facts assemble.Facts, contentType, encoding string, body []byte) (result assemble.Result) {
+func (d *decoder) decode(m *service.Message, facts assemble.Facts, body []byte) (result assemble.Result) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			d.log.Errorf("Decoding upload %s (%s/%s, %v) died: %v\n%s", facts.UploadID, facts.Org, facts.Suite, facts.Position, cause, debug.Stack())
+			d.log.Errorf("Decoding upload %s (%s/%s, %s) died: %v\n%s", facts.UploadID, facts.Org, facts.Suite, message.Place(m), cause, debug.Stack())
 			result = assemble.New(facts, "", d.limits).Refuse(errDied, "")
 		}
 	}()
 	d.counters.bytes.Incr(int64(len(body)))
-	unpacked, err := d.unpack(encoding, body)
+	unpacked, err := d.unpack(message.Text(m, testengine.MetaContentEncoding), body)
 	if err != nil {
 		return assemble.New(facts, "", d.limits).Refuse(err, "")
 	}
-	return d.read(facts, contentType, unpacked, d.limits)
+	return d.read(facts, message.Text(m, testengine.MetaContentType), unpacked, d.limits)
 }
 
 var errEncoding = errors.New("this content encoding is not read here, send gzip, zstd, deflate or none")

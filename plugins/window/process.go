@@ -282,12 +282,11 @@ func (l *leftover) add(reason error, raw []byte, place int) {
 
 // warn says once a message that events were rejected, and why the first one was.
 func (a *aggregator) warn(m *service.Message, t *tally) {
-	at, _ := message.Position(m)
 	switch {
 	case t.rejected.n == 0:
 	case t.rejected.full:
-		a.log.Errorf("Rejecting %d of %d events of record %v: %v", t.rejected.n, t.total, at, t.rejected.reason)
+		a.log.Errorf("Rejecting %d of %d events of %s: %v", t.rejected.n, t.total, message.Place(m), t.rejected.reason)
 	default:
-		a.log.Warnf("Rejecting %d of %d events of record %v: %v", t.rejected.n, t.total, at, t.rejected.reason)
+		a.log.Warnf("Rejecting %d of %d events of %s: %v", t.rejected.n, t.total, message.Place(m), t.rejected.reason)
 	}
 }

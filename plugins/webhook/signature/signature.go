@@ -26,6 +26,8 @@ var (
 // Verified is a webhook whose signature is right.
 type Verified struct {
 	// ID names the delivery by something that is signed: the same again is a replay.
+	// Where the scheme has no id, it is what the first secret makes of the signed
+	// bytes: the header may carry further signatures that nobody has checked.
 	ID string
 }
 
@@ -114,8 +116,8 @@ func (v *Verifier) Verify(now time.Time, header Header, body []byte) (Verified, 
 	if len(found.signatures) == 0 {
 		return Verified{}, ErrMissing
 	}
-	right := false
-	for _, secret := range v.secrets {
+	right, id := false, found.id
+	for i, secret := range v.secrets {
 		mac := hmac.New(v.scheme.algorithm(), secret)
 		mac.Write([]byte(found.before))
 		mac.Write(body)
@@ -123,16 +125,15 @@ func (v *Verifier) Verify(now time.Time, header Header, body []byte) (Verified, 
 		for _, signature := range found.signatures {
 			right = hmac.Equal(sum, signature) || right
 		}
+		if i == 0 && id == "" {
+			id = hex.EncodeToString(sum)
+		}
 	}
 	if !right {
 		return Verified{}, ErrInvalid
 	}
 	if !found.at.IsZero() && v.tolerance > 0 && now.Sub(found.at).Abs() > v.tolerance {
 		return Verified{}, ErrStale
-	}
-	id := found.id
-	if id == "" {
-		id = hex.EncodeToString(found.signatures[0])
 	}
 	return Verified{ID: id}, nil
 }

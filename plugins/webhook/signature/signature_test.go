@@ -1,7 +1,11 @@
 package signature_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +46,7 @@ func TestSignatures(t *testing.T) {
 			"one of two secrets is enough",
 			signature.Options{Scheme: "github", Secrets: []string{"new", everybody}},
 			map[string]string{"X-Hub-Signature-256": github},
-			"Hello, World!", at, nil, github[7:],
+			"Hello, World!", at, nil, "42cb9ad9b820e211bf0e0b39255ff0f6127701cb90042192797d1f577d464482",
 		},
 		{
 			"another body is not",
@@ -106,6 +110,30 @@ func TestSignatures(t *testing.T) {
 			require.Equal(t, c.id, got.ID)
 		})
 	}
+}
+
+// Whoever has overheard a webhook can write its header anew, with signatures of his own beside the right one.
+func TestADeliveryHasOneNameHoweverItsHeaderIsWritten(t *testing.T) {
+	sum := func(secret string) string {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte("1614265330.{}"))
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	v, err := signature.New(signature.Options{Scheme: "stripe", Secrets: []string{"new", "old"}})
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, header := range []string{
+		"t=1614265330,v1=" + sum("new"),
+		"t=1614265330,v1=" + strings.ToUpper(sum("new")),
+		"t=1614265330,v1=00,v1=" + sum("new"),
+		"t=1614265330,v1=" + sum("old"),
+		"t=1614265330,v1=" + sum("old") + ",v1=" + sum("new"),
+	} {
+		got, err := v.Verify(time.Unix(1614265330, 0), func(string) string { return header }, []byte("{}"))
+		require.NoError(t, err)
+		names[got.ID] = true
+	}
+	require.Equal(t, map[string]bool{sum("new"): true}, names)
 }
 
 func TestSettingsThatMakeNoSense(t *testing.T) {

@@ -61,7 +61,7 @@ func (d *door) authorizeOIDC(ctx context.Context, known *directory, token string
 		return tenant.Tenant{}, overloaded("the keys of the token's issuer cannot be had now", d.config.retryAfter)
 	}
 	if err != nil {
-		return tenant.Tenant{}, unauthorized(tenant.ErrPolicy)
+		return tenant.Tenant{}, unauthorized(err)
 	}
 	who, err := known.Identify(identity)
 	if err == nil && !who.May(tenant.ScopeWrite) {

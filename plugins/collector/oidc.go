@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ var errIssuer = errors.New("the keys of the token's issuer cannot be had")
 type oidcTokens struct {
 	now     func() time.Time
 	issuers func() []string
+	client  *http.Client
 
 	mu        sync.Mutex
 	verifiers map[string]*oidc.IDTokenVerifier
@@ -48,7 +50,7 @@ type verifiedToken struct {
 
 func newOIDCTokens(issuers func() []string, now func() time.Time) *oidcTokens {
 	return &oidcTokens{
-		now: now, issuers: issuers,
+		now: now, issuers: issuers, client: &http.Client{Transport: newSeldom(now), Timeout: issuerTimeout},
 		verifiers: map[string]*oidc.IDTokenVerifier{}, failed: map[string]time.Time{}, verified: map[[sha256.Size]byte]verifiedToken{},
 	}
 }
@@ -66,19 +68,22 @@ func (o *oidcTokens) verify(ctx context.Context, token string) (tenant.Identity,
 	if !slices.Contains(o.issuers(), issuer) {
 		return tenant.Identity{}, tenant.ErrPolicy
 	}
-	ctx, cancel := context.WithTimeout(ctx, issuerTimeout)
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, o.client), issuerTimeout)
 	defer cancel()
 	verifier, err := o.verifier(ctx, issuer)
 	if err != nil {
 		return tenant.Identity{}, fmt.Errorf("%w: %w", errIssuer, err)
 	}
 	checked, err := verifier.Verify(ctx, token)
+	if _, expired := errors.AsType[*oidc.TokenExpiredError](err); expired {
+		return tenant.Identity{}, tenant.ErrOIDCExpired
+	}
 	if err != nil {
-		return tenant.Identity{}, fmt.Errorf("%w: %w", tenant.ErrPolicy, err)
+		return tenant.Identity{}, tenant.ErrOIDCForged
 	}
 	identity, err := identityOf(checked)
 	if err != nil {
-		return tenant.Identity{}, fmt.Errorf("%w: %w", tenant.ErrPolicy, err)
+		return tenant.Identity{}, tenant.ErrOIDCForged
 	}
 	o.remember(hash, verifiedToken{identity, checked.Expiry})
 	return identity, nil
@@ -160,14 +165,18 @@ func issuerOf(token string) string {
 }
 
 func identityOf(token *oidc.IDToken) (tenant.Identity, error) {
-	var claims map[string]any
+	var claims map[string]json.RawMessage
 	if err := token.Claims(&claims); err != nil {
 		return tenant.Identity{}, err
 	}
 	identity := tenant.Identity{Issuer: token.Issuer, Audience: token.Audience, Claims: map[string]string{}}
-	for claim, value := range claims {
-		if text, ok := value.(string); ok {
+	for claim, raw := range claims {
+		var text string
+		switch {
+		case json.Unmarshal(raw, &text) == nil && string(raw) != "null":
 			identity.Claims[claim] = text
+		case !strings.ContainsAny(string(raw[:1]), `[{n`): // a number, true or false: as it is written
+			identity.Claims[claim] = string(raw)
 		}
 	}
 	return identity, nil

@@ -251,6 +251,9 @@ func bytesInto(target *int64, field string) func(*yaml.Node) error {
 		if err != nil || size > 1<<40 {
 			return atLine(n, field, fmt.Sprintf("%q is no size such as 32MiB", n.Value))
 		}
+		if size == 0 {
+			return atLine(n, field, "it must be above 0; leave it out for no limit of its own")
+		}
 		*target = int64(size)
 		return nil
 	}

@@ -9,14 +9,17 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/collector/tenant"
 )
 
+// Weights beyond these say no more than "always" and "never", which no share is meant to.
+const leastWeight, mostWeight = 0.001, 1000
+
 // parseOrganization reads an entry of organizations.
 func parseOrganization(n *yaml.Node) (tenant.Organization, error) {
 	organization := tenant.Organization{Weight: 1}
 	err := eachField(n, "an organization", fieldReaders{
 		"organization": textInto(&organization.Name, "organization"),
 		"weight": func(n *yaml.Node) error {
-			if err := n.Decode(&organization.Weight); err != nil || !(organization.Weight > 0) {
-				return atLine(n, "weight", "a number above 0 is expected")
+			if err := n.Decode(&organization.Weight); err != nil || !(organization.Weight >= leastWeight && organization.Weight <= mostWeight) {
+				return atLine(n, "weight", "a number from 0.001 to 1000 is expected")
 			}
 			return nil
 		},
@@ -35,8 +38,8 @@ func parseOrganization(n *yaml.Node) (tenant.Organization, error) {
 
 func countInto(target *int64, field string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		if err := n.Decode(target); err != nil || *target < 0 {
-			return atLine(n, field, "a whole number is expected")
+		if err := n.Decode(target); err != nil || *target <= 0 {
+			return atLine(n, field, "a whole number above 0 is expected; leave it out for no limit")
 		}
 		return nil
 	}
@@ -65,9 +68,11 @@ func parsePolicy(n *yaml.Node) (tenant.Policy, error) {
 			return eachItem(n, "scopes", func(item *yaml.Node) error {
 				scope, known := policyScopes[item.Value]
 				if !known {
-					return atLine(item, "scopes", fmt.Sprintf("%q is no scope; write_uploads or read_suites", item.Value))
+					return atLine(item, "scopes", fmt.Sprintf("%q is no scope; write_uploads, read_suites, read_test_plan or write_test_plan", item.Value))
 				}
-				policy.Scopes = append(policy.Scopes, scope)
+				if scope != "" {
+					policy.Scopes = append(policy.Scopes, scope)
+				}
 				return nil
 			})
 		},
@@ -81,9 +86,11 @@ func parsePolicy(n *yaml.Node) (tenant.Policy, error) {
 	return policy, err
 }
 
-// policyScopes are Buildkite's words for scopes, and ours.
+// policyScopes are Buildkite's words for scopes, and ours. A policy written for
+// Buildkite is taken as it is: the scopes of test plans give no right here.
 var policyScopes = map[string]string{
 	"write_uploads": tenant.ScopeWrite, "read_suites": tenant.ScopeRead, tenant.ScopeWrite: tenant.ScopeWrite, tenant.ScopeRead: tenant.ScopeRead,
+	"read_test_plan": "", "write_test_plan": "",
 }
 
 // parseClaim reads a value, or {in: [values]}.

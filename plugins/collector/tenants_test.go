@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 type issuer struct {
 	*httptest.Server
 	key  *rsa.PrivateKey
-	asks int
+	asks atomic.Int64
 }
 
 func openIssuer(t *testing.T) *issuer {
@@ -41,7 +42,7 @@ func openIssuer(t *testing.T) *issuer {
 		})
 	})
 	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
-		i.asks++
+		i.asks.Add(1)
 		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1", Algorithm: "RS256", Use: "sig"}}})
 	})
 	i.Server = httptest.NewServer(mux)
@@ -55,7 +56,7 @@ func (i *issuer) token(t *testing.T, claims map[string]any) string {
 	all := map[string]any{
 		"iss": i.URL, "aud": "https://tests.example/organizations/acme/analytics/suites/api", "sub": "job",
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
-		"organization_slug": "acme", "pipeline_slug": "web",
+		"organization_slug": "acme", "pipeline_slug": "web", "build_number": 812, "fork": false,
 	}
 	maps.Copy(all, claims)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: i.key, KeyID: "1"}}, nil)
@@ -88,8 +89,8 @@ suites:
     suite: api
     oidc:
       - iss: "`+good.URL+`"
-        claims: {organization_slug: acme, pipeline_slug: {in: [api, web]}}
-        scopes: [write_uploads]
+        claims: {organization_slug: acme, pipeline_slug: {in: [api, web]}, build_number: 812, fork: false}
+        scopes: [write_uploads, read_suites, read_test_plan, write_test_plan]
   - organization: acme
     suite: page
     oidc:
@@ -101,29 +102,50 @@ suites:
 		name   string
 		token  string
 		status int
+		says   string
 	}{
-		{"issuer, audience and claims are those of the policy", good.token(t, nil), 202},
-		{"bktec's audience names the suite too", good.token(t, map[string]any{"aud": "https://tests.example/v2/analytics/organizations/acme/suites/api"}), 202},
-		{"a claim has another value", good.token(t, map[string]any{"pipeline_slug": "docs"}), 401},
-		{"a claim is missing", good.token(t, map[string]any{"organization_slug": nil}), 401},
-		{"the audience names no suite", good.token(t, map[string]any{"aud": "https://tests.example"}), 401},
-		{"the audience names another suite", good.token(t, map[string]any{"aud": "x/organizations/acme/analytics/suites/none"}), 401},
-		{"it has expired", good.token(t, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), 401},
-		{"an issuer that no policy names is never asked", other.token(t, nil), 401},
-		{"it is signed by somebody else", other.token(t, map[string]any{"iss": good.URL}), 401},
-		{"the policy gives no right to write", good.token(t, map[string]any{"aud": "x/organizations/acme/analytics/suites/page"}), 403},
-		{"it is no token at all", "eyJhbGciOiJub25lIn0.e30.", 401},
+		{"issuer, audience and claims are those of the policy", good.token(t, nil), 202, ""},
+		{"bktec's audience names the suite too", good.token(t, map[string]any{"aud": "https://tests.example/v2/analytics/organizations/acme/suites/api"}), 202, ""},
+		{"a claim has another value", good.token(t, map[string]any{"pipeline_slug": "docs"}), 401, "its claim pipeline_slug is not there or has another value"},
+		{"a claim is missing", good.token(t, map[string]any{"organization_slug": nil}), 401, "its claim organization_slug is not there"},
+		{"a claim that is a number has another", good.token(t, map[string]any{"build_number": 813}), 401, "its claim build_number is not there or has another value"},
+		{"a claim that is true or false has another", good.token(t, map[string]any{"fork": true}), 401, "its claim fork is not there or has another value"},
+		{"it is not valid yet", good.token(t, map[string]any{"nbf": time.Now().Add(time.Hour).Unix()}), 401, "not valid yet: check this machine's clock"},
+		{"the audience names no suite", good.token(t, map[string]any{"aud": "https://tests.example"}), 401, "audience names no suite"},
+		{"the audience names another suite", good.token(t, map[string]any{"aud": "x/organizations/acme/analytics/suites/none"}), 401, "audience names no suite"},
+		{"it has expired", good.token(t, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), 401, "has expired: ask for a new one"},
+		{"an issuer that no policy names is never asked", other.token(t, nil), 401, "check issuer and claims"},
+		{"it is signed by somebody else", other.token(t, map[string]any{"iss": good.URL}), 401, "not signed by its issuer"},
+		{"the policy gives no right to write", good.token(t, map[string]any{"aud": "x/organizations/acme/analytics/suites/page"}), 403, "may not send uploads"},
+		{"it is no token at all", "eyJhbGciOiJub25lIn0.e30.", 401, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			require.Equal(t, c.status, h.uploadAs(t, c.token, oneExecution).status)
+			answer := h.uploadAs(t, c.token, oneExecution)
+			require.Equal(t, c.status, answer.status)
+			require.Contains(t, answer.body, c.says)
 		})
 	}
-	require.Zero(t, other.asks)
-	require.LessOrEqual(t, good.asks, 2, "keys are remembered")
+	require.Zero(t, other.asks.Load())
+	require.LessOrEqual(t, good.asks.Load(), int64(2), "keys are remembered")
 	token := good.token(t, nil)
 	require.Equal(t, 202, h.uploadAs(t, token, oneExecution).status)
 	good.CloseClientConnections()
 	require.Equal(t, 202, h.uploadAs(t, token, oneExecution).status, "a verified token is remembered until it expires")
+}
+
+// A token that names a key nobody knows makes the library ask for keys: that must not be a way to have the issuer asked a thousand times.
+func TestForgedTokensDoNotMakeTheIssuerBeAskedEachTime(t *testing.T) {
+	good, other := openIssuer(t), openIssuer(t)
+	h := openTenants(t, `
+suites:
+  - {organization: acme, suite: api, oidc: [{iss: "`+good.URL+`", claims: {organization_slug: acme}}]}
+`, "")
+	began := time.Now()
+	for i := range 50 {
+		require.Equal(t, 401, h.uploadAs(t, other.token(t, map[string]any{"iss": good.URL, "n": i}), oneExecution).status)
+	}
+	require.LessOrEqual(t, good.asks.Load(), int64(time.Since(began)/keysGoodFor)+2)
+	require.Equal(t, 202, h.uploadAs(t, good.token(t, nil), oneExecution).status)
 }
 
 func TestAnIssuerThatIsAwayIsAReasonToTryAgain(t *testing.T) {
@@ -202,6 +224,15 @@ func TestPoliciesThatAreRefused(t *testing.T) {
 		_, _, err := parseSuites([]byte("suites:\n  - {organization: a, suite: b, oidc: " + c.oidc + "}\n"))
 		require.ErrorContains(t, err, c.says)
 	}
-	_, _, err := parseSuites([]byte("organizations: [{organization: a, weight: 0}]"))
-	require.ErrorContains(t, err, "weight: a number above 0 is expected")
+	for _, c := range []struct{ file, says string }{
+		{"organizations: [{organization: a, weight: 0}]", "weight: a number from 0.001 to 1000 is expected"},
+		{"organizations: [{organization: a, weight: .inf}]", "weight: a number from 0.001 to 1000 is expected"},
+		{"organizations: [{organization: a, weight: .nan}]", "weight: a number from 0.001 to 1000 is expected"},
+		{"organizations: [{organization: a, quota: {uploads_per_minute: 0}}]", "quota.uploads_per_minute: a whole number above 0 is expected"},
+		{"organizations: [{organization: a, quota: {bytes_per_minute: 0}}]", "quota.bytes_per_minute: it must be above 0"},
+		{"suites: [{organization: a, suite: b, limits: {body: 0}}]", "limits.body: it must be above 0"},
+	} {
+		_, _, err := parseSuites([]byte(c.file))
+		require.ErrorContains(t, err, c.says)
+	}
 }

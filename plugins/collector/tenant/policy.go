@@ -2,6 +2,8 @@ package tenant
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -17,8 +19,10 @@ type Policy struct {
 
 // Errors about OIDC tokens.
 var (
-	ErrAudience = errors.New("the OIDC token's audience names no suite of this server: ask for the audience BASE/organizations/ORG/analytics/suites/SUITE")
-	ErrPolicy   = errors.New("no policy of the suite lets this OIDC token in: check issuer and claims (oidc in suites.yaml)")
+	ErrAudience    = errors.New("the OIDC token's audience names no suite of this server: ask for the audience BASE/organizations/ORG/analytics/suites/SUITE")
+	ErrPolicy      = errors.New("no policy of the suite lets this OIDC token in: check issuer and claims (oidc in suites.yaml)")
+	ErrOIDCExpired = errors.New("the OIDC token has expired: ask for a new one just before the upload")
+	ErrOIDCForged  = errors.New("the OIDC token is not signed by its issuer, or not valid yet: check this machine's clock, and where the token comes from")
 )
 
 // LooksLikeJWT says whether a token may be an OIDC token: three parts with dots between.
@@ -48,13 +52,13 @@ func suiteOfAudience(audience string) (organization, suite string, ok bool) {
 type Identity struct {
 	Issuer   string
 	Audience []string
-	// Claims are those whose value is a text.
+	// Claims are those whose value is a text, a number or true or false, as text.
 	Claims map[string]string
 }
 
 // Identify finds what a verified OIDC token may do.
 func (t *Table) Identify(id Identity) (Tenant, error) {
-	named := false
+	refused := ErrAudience
 	for _, audience := range id.Audience {
 		organization, name, ok := suiteOfAudience(audience)
 		if !ok {
@@ -64,32 +68,33 @@ func (t *Table) Identify(id Identity) (Tenant, error) {
 		if at < 0 {
 			continue
 		}
-		named = true
+		if refused == ErrAudience { //nolint:errorlint // whether it is still the first
+			refused = ErrPolicy
+		}
 		for _, policy := range t.suites[at].OIDC {
-			if policy.admits(id) {
-				found := t.tenant(&t.suites[at])
-				found.TokenName, found.Scopes = "oidc:"+id.Issuer, slices.Clone(policy.Scopes)
-				return found, nil
+			if policy.Issuer != id.Issuer {
+				continue
 			}
+			if claim, unlike := policy.unlike(id); unlike {
+				refused = fmt.Errorf("%w: its claim %s is not there or has another value", ErrPolicy, claim)
+				continue
+			}
+			found := t.tenant(&t.suites[at])
+			found.TokenName, found.Scopes = "oidc:"+id.Issuer, slices.Clone(policy.Scopes)
+			return found, nil
 		}
 	}
-	if !named {
-		return Tenant{}, ErrAudience
-	}
-	return Tenant{}, ErrPolicy
+	return Tenant{}, refused
 }
 
-func (p *Policy) admits(id Identity) bool {
-	if p.Issuer != id.Issuer {
-		return false
-	}
-	for claim, values := range p.Claims {
-		value, there := id.Claims[claim]
-		if !there || !slices.Contains(values, value) {
-			return false
+// unlike is the first claim, by name, that a token of the policy's issuer does not have as the policy wants it.
+func (p *Policy) unlike(id Identity) (claim string, unlike bool) {
+	for _, claim := range slices.Sorted(maps.Keys(p.Claims)) {
+		if value, there := id.Claims[claim]; !there || !slices.Contains(p.Claims[claim], value) {
+			return claim, true
 		}
 	}
-	return true
+	return "", false
 }
 
 // Issuers are all that some policy names: no other's keys are ever fetched.

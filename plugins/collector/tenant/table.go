@@ -48,7 +48,10 @@ func NewTable(suites []Suite, organizations ...Organization) (*Table, error) {
 }
 
 func (t *Table) add(suite *Suite) error {
-	for _, token := range suite.Tokens {
+	for i, token := range suite.Tokens {
+		if token.Name != "" && slices.ContainsFunc(suite.Tokens[:i], func(before Token) bool { return before.Name == token.Name }) {
+			return fmt.Errorf("reading suites: %s/%s has two tokens named %q: last uses and remove-token go by names", suite.Organization, suite.Name, token.Name)
+		}
 		if other, taken := t.tokens[token.Hash]; taken {
 			return fmt.Errorf("reading suites: token %q of %s/%s is also token %q of %s/%s",
 				token.Name, suite.Organization, suite.Name, other.tenant.TokenName, other.tenant.Org, other.tenant.Suite)

@@ -96,6 +96,9 @@ func TestNewTableRefuses(t *testing.T) {
 		says   string
 	}{
 		{"a suite named twice", []Suite{{Organization: "a", Name: "b"}, {Organization: "a", Name: "b"}}, "a/b stands there twice"},
+		{"two tokens of a suite with one name", []Suite{
+			{Organization: "a", Name: "b", Tokens: []Token{{Name: "x", Hash: HashToken("1")}, {Name: "x", Hash: HashToken("2")}}},
+		}, `a/b has two tokens named "x"`},
 		{"a suite without a name", []Suite{{Organization: "a"}}, "must not be empty"},
 		{"a token of two suites", []Suite{
 			{Organization: "a", Name: "b", Tokens: []Token{{Name: "x", Hash: HashToken("t")}}},

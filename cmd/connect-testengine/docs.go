@@ -12,6 +12,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message/resource"
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 )
 
@@ -137,10 +138,13 @@ func describe(env *service.Environment, of component) (service.TemplateDataPlugi
 	case "buffer":
 		view, found = env.GetBufferConfig(of.Name)
 	case "resource":
-		data, err := env.FullConfigSchema("", "").TemplateData(of.Name)
-		return service.TemplateDataPlugin{
-			Fields: data.Fields, CommonConfigYAML: data.CommonConfigYAML, AdvancedConfigYAML: data.AdvancedConfigYAML,
-		}, err
+		said, err := resource.Describe(of.Name)
+		if err != nil {
+			return said, err
+		}
+		schema, err := env.FullConfigSchema("", "").TemplateData(of.Name)
+		said.Fields, said.CommonConfigYAML, said.AdvancedConfigYAML = schema.Fields, schema.CommonConfigYAML, schema.AdvancedConfigYAML
+		return said, err
 	}
 	if !found {
 		return service.TemplateDataPlugin{}, fmt.Errorf("no such %s is registered", of.Kind)

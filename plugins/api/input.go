@@ -53,7 +53,9 @@ func inputSpec() *service.ConfigSpec {
 		Summary("Serves the web page and the JSON paths over a store of test executions.").
 		Description(`Pages stand under `+"`/{org}/suites/{suite}/`"+`: flaky tests with their evidence, tests, runs, uploads with their problems, slices. The same facts as JSON stand under `+"`/v2/analytics/organizations/{org}/suites/{suite}/`"+` in the shapes of Buildkite's REST API; beside them `+"`slices`"+` (measures by up to three tags, as JSON or CSV) and `+"`verdicts`"+` (events in log order, as a list or as a stream of server-sent events).
 
-Reading needs a token with the scope `+"`read`"+` unless the listener is bound to this machine alone and no proxy stands in front of it. The input yields no messages yet.`).
+Reading needs a token with the scope `+"`read`"+` unless the listener is bound to this machine alone and no proxy stands in front of it. The input yields no messages yet.
+
+Metrics: `+"`testengine_requests_total{route,status}`"+` (routes page, asset, data, slice, stream; status by its first digit, as 2xx), `+"`testengine_request_latency_ns`"+`, and `+"`testengine_request_streams`"+`, readers that follow verdicts now.`).
 		Fields(
 			service.NewStringField(afListener).
 				Description("The label of the `http_listener` resource on whose port the routes are mounted.").

@@ -60,7 +60,18 @@ A request is answered only when the stream has acknowledged its upload. Put the 
 
 Each upload is one message with the body as sent (what is packed stays packed). Its metadata are set here and nowhere else: no header, query or cookie of a client becomes metadata. A change of a suite's detection section in the suites file enters the stream as a message of the kind `+"`change`"+`.
 
-Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 429 quota of the organisation or too many wrong tokens, 503, the last two with Retry-After and RateLimit-Reset.`).
+Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 429 quota of the organisation or too many wrong tokens, 503, the last two with Retry-After and RateLimit-Reset.
+
+### Metrics
+
+- `+"`testengine_uploads_total` with label `result`"+`: what each request was answered. accepted; method (405), unauthorized (401, and 429 after too many wrong tokens), forbidden (403), unsupported (415), invalid (400), too_large (413), too_slow (408), quota (429), overloaded and not_stored (503).
+- `+"`testengine_upload_bytes_total` and `testengine_upload_latency_ns`"+`: bytes as sent of accepted uploads, and the time from a request's header to its answer.
+- `+"`testengine_uploads_in_flight` and `testengine_upload_in_flight_bytes`"+`: requests that are open, and what their bodies hold of `+"`max_in_flight`"+`.
+- `+"`testengine_admission_limit`, `testengine_admission_in_flight` and `testengine_admission_waiting`"+`: how many uploads may be worked on at a time now, how many are, and how many wait.
+- `+"`testengine_otlp_rejected_total` with label `signal`"+`: records of OTLP's logs and metrics that were rejected.
+- `+"`testengine_tenant_reloads_total` with label `result`"+` (loaded, broken) and `+"`testengine_suites_file_broken`"+`: 1 while the suites file cannot be read and an older one counts.
+
+What became of the records of accepted uploads is counted by `+"`upload_decode`."+``).
 		Fields(inputFields()...).
 		LintRule(`root = if this.quickstart.or("") == "" && this.token.or("") != "" { "token is the token of the quickstart suite: name that suite in quickstart" }`).
 		Example("A front door with a durable log", "Suites and tokens stand in a file that `connect-testengine suite add` writes.", `

@@ -33,6 +33,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/resource"
 )
 
 const (
@@ -53,7 +54,7 @@ const (
 )
 
 func init() {
-	err := service.GlobalEnvironment().RegisterCustomResource(listenerType, listenerSpec(),
+	resource.Register(listenerType, listenerSpec(),
 		func(conf *service.ParsedConfig, res *service.Resources) (any, error) {
 			config, err := listenerFromParsed(conf)
 			if err != nil {
@@ -61,9 +62,6 @@ func init() {
 			}
 			return newListener(config, res.Logger()), nil
 		})
-	if err != nil {
-		panic(err)
-	}
 }
 
 func listenerSpec() *service.ConfigSpec {

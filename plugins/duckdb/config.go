@@ -127,7 +127,8 @@ func outputSpec() *service.ConfigSpec {
 			`The rows of a batch and the position in the log behind them are written in one transaction, and records that are stored already are dropped. `+
 			`When the database cannot write, the output waits and tries again until it can: the log in front keeps what comes in.`+
 			"\n\nWhat can never go well ends the process with one sentence: a `database` that is not in the configuration, one that cannot be opened, and records of another log than those it has. In `streams` mode it ends its stream alone, which `/ready` then names."+
-			"\n\nMessages without an offset are stored at least once.").
+			"\n\nMessages without an offset are stored at least once."+
+			"\n\nMetrics: `testengine_stored_executions_total`, and `testengine_store_retries_total`, batches that could not be written and were tried again.").
 		Field(service.NewStringField(fieldDatabase).
 			Description("Label of the `duckdb_database` to write to.").Default("database")).
 		Field(fields.NewNumber(fieldMaxInFlight, 1, fields.Endless).

@@ -21,20 +21,18 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/duckdb/rows"
+	"github.com/connect-testengine/connect-testengine/plugins/message/resource"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 func init() {
-	err := service.GlobalEnvironment().RegisterCustomResource(resourceName, databaseSpec(), func(conf *service.ParsedConfig, res *service.Resources) (any, error) {
+	resource.Register(resourceName, databaseSpec(), func(conf *service.ParsedConfig, res *service.Resources) (any, error) {
 		parsed, err := settingsFromParsed(conf)
 		if err != nil {
 			return nil, err
 		}
 		return newDatabase(parsed, res.Logger()), nil
 	})
-	if err != nil {
-		panic(err)
-	}
 }
 
 var _ testengine.Receiver = (*Database)(nil)

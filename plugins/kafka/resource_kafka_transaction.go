@@ -13,6 +13,7 @@ import (
 
 	"github.com/connect-testengine/connect-testengine/plugins/kafka/kafkalog"
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/resource"
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
 )
 
@@ -26,13 +27,10 @@ const (
 )
 
 func init() {
-	err := service.GlobalEnvironment().RegisterCustomResource(transactionType, transactionSpec(),
+	resource.Register(transactionType, transactionSpec(),
 		func(conf *service.ParsedConfig, _ *service.Resources) (any, error) {
 			return transactionFromParsed(conf, disk.OS())
 		})
-	if err != nil {
-		panic(err)
-	}
 }
 
 func transactionSpec() *service.ConfigSpec {

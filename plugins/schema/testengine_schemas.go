@@ -15,6 +15,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/resource"
 	"github.com/connect-testengine/connect-testengine/plugins/schema/avro"
 )
 
@@ -41,7 +42,7 @@ var topics = map[avro.Record]string{
 }
 
 func init() {
-	err := service.GlobalEnvironment().RegisterCustomResource(resourceType, schemasSpec(),
+	resource.Register(resourceType, schemasSpec(),
 		func(conf *service.ParsedConfig, res *service.Resources) (any, error) {
 			config, err := schemasFromParsed(conf)
 			if err != nil {
@@ -49,9 +50,6 @@ func init() {
 			}
 			return newSchemas(config, res)
 		})
-	if err != nil {
-		panic(err)
-	}
 }
 
 func schemasSpec() *service.ConfigSpec {

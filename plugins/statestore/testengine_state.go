@@ -9,6 +9,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/message/fields"
+	"github.com/connect-testengine/connect-testengine/plugins/message/resource"
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 )
@@ -29,7 +30,7 @@ const (
 const stateCloseTimeout = 5 * time.Second
 
 func init() {
-	err := service.GlobalEnvironment().RegisterCustomResource(stateType, stateSpec(),
+	resource.Register(stateType, stateSpec(),
 		func(conf *service.ParsedConfig, res *service.Resources) (any, error) {
 			config, err := stateFromParsed(conf)
 			if err != nil {
@@ -37,9 +38,6 @@ func init() {
 			}
 			return openState(config, res)
 		})
-	if err != nil {
-		panic(err)
-	}
 }
 
 func stateSpec() *service.ConfigSpec {

@@ -18,6 +18,7 @@ import (
 	_ "github.com/redpanda-data/connect/v4/public/components/kafka"
 
 	_ "github.com/connect-testengine/connect-testengine/plugins/all"
+	"github.com/connect-testengine/connect-testengine/plugins/message/resource"
 )
 
 // plugin is a component or a resource of the bundle.
@@ -25,10 +26,10 @@ type plugin struct{ folder, kind, name string }
 
 var (
 	// A plugin registers itself under a text, or under a constant of its package.
-	registration = regexp.MustCompile(`Register(?:Batch)?(Input|Output|Processor|Buffer|RateLimit|CustomResource)\("?(\w+)"?,`)
+	registration = regexp.MustCompile(`(?:Register(?:Batch)?(Input|Output|Processor|Buffer|RateLimit)|(resource\.Register))\("?(\w+)"?,`)
 	constant     = regexp.MustCompile(`(?m)^\s*(?:const )?(\w+)\s*=\s*"(\w+)"$`)
 	kinds        = map[string]string{
-		"Input": "input", "Output": "output", "Processor": "processor", "Buffer": "buffer", "RateLimit": "rate_limit", "CustomResource": "resource",
+		"Input": "input", "Output": "output", "Processor": "processor", "Buffer": "buffer", "RateLimit": "rate_limit", "": "resource",
 	}
 )
 
@@ -53,7 +54,7 @@ func registered(t *testing.T) (all []plugin) {
 			constants[folder][match[1]] = match[2]
 		}
 		for _, match := range registration.FindAllStringSubmatch(source, -1) {
-			name := match[2]
+			name := match[3]
 			if value, ok := constants[folder][name]; ok {
 				name = value
 			}
@@ -85,6 +86,45 @@ func view(t *testing.T, kind, name string) *service.ConfigView {
 	return view
 }
 
+// said is what a plugin says of itself.
+func said(t *testing.T, kind, name string) (data service.TemplateDataPlugin) {
+	t.Helper()
+	var err error
+	if kind == "resource" {
+		data, err = resource.Describe(name)
+	} else {
+		data, err = view(t, kind, name).TemplateData()
+	}
+	require.NoError(t, err)
+	return data
+}
+
+var metric = regexp.MustCompile(`New(?:Counter|Gauge|Timer)\("(\w+)"`)
+
+// Whoever watches the service finds what a figure means beside the component that counts it.
+func TestEveryMetricIsExplained(t *testing.T) {
+	files, err := filepath.Glob("../../plugins/*/*.go")
+	require.NoError(t, err)
+	found := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		reference, err := os.ReadFile(filepath.Join(filepath.Dir(file), "README.md"))
+		if os.IsNotExist(err) {
+			continue
+		}
+		require.NoError(t, err)
+		for _, match := range metric.FindAllStringSubmatch(string(source), -1) {
+			found++
+			require.Contains(t, string(reference), match[1], "%s: the component's description says what it counts", file)
+		}
+	}
+	require.Greater(t, found, 50)
+}
+
 func TestEveryPluginExplainsItself(t *testing.T) {
 	for _, one := range registered(t) {
 		t.Run(one.kind+" "+one.name, func(t *testing.T) {
@@ -95,10 +135,9 @@ func TestEveryPluginExplainsItself(t *testing.T) {
 				data, err := service.GlobalEnvironment().FullConfigSchema("", "").TemplateData(one.name)
 				require.NoError(t, err)
 				explainsItsFields(t, data.Fields)
-				return
 			}
-			data, err := view(t, one.kind, one.name).TemplateData()
-			require.NoError(t, err)
+			data := said(t, one.kind, one.name)
+			require.Contains(t, string(reference), data.Description)
 			require.NotEmpty(t, data.Summary, "a summary says what it is for")
 			require.True(t, strings.HasSuffix(strings.TrimSpace(data.Summary), "."), "the summary is a sentence")
 			require.NotEmpty(t, data.Version, "the version says since when it is there")
@@ -127,12 +166,7 @@ func TestEveryExampleLints(t *testing.T) {
 	linter := service.GlobalEnvironment().FullConfigSchema("", "").NewStreamConfigLinter().
 		SetSkipEnvVarCheck(true)
 	for _, one := range registered(t) {
-		if one.kind == "resource" {
-			continue // The host gives no examples of resources; make lint-pipelines lints those of the reference.
-		}
-		data, err := view(t, one.kind, one.name).TemplateData()
-		require.NoError(t, err)
-		for _, example := range data.Examples {
+		for _, example := range said(t, one.kind, one.name).Examples {
 			t.Run(one.kind+" "+one.name+": "+example.Title, func(t *testing.T) {
 				var parsed map[string]any
 				require.NoError(t, yaml.Unmarshal([]byte(example.Config), &parsed))

@@ -10,8 +10,8 @@ var specs = map[string]*service.ConfigSpec{}
 // Register registers a custom resource from an init function, and
 // keeps its spec: the host keeps the fields alone, so that its references would
 // not say what a resource is for.
-func Register(name string, spec *service.ConfigSpec, make service.CustomResourceConstructor) {
-	if err := service.GlobalEnvironment().RegisterCustomResource(name, spec, make); err != nil {
+func Register(name string, spec *service.ConfigSpec, construct service.CustomResourceConstructor) {
+	if err := service.GlobalEnvironment().RegisterCustomResource(name, spec, construct); err != nil {
 		panic(err)
 	}
 	specs[name] = spec

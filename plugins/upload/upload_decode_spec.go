@@ -94,7 +94,7 @@ func decodeLimits(defaults assemble.Limits) []*service.ConfigField {
 }
 
 const decodeDescription = `
-Reads JSON uploads as the collectors of Test Engine send them, single JSON executions, arrays of them, NDJSON, forms (multipart/form-data) with a file in one of the formats ` + "`json`, `junit`, `rspec-json`, `jest-json` (Jest and Vitest), `playwright-json`, `cucumber-json` and `go-jsonl`" + ` (go test -json, gotestsum), and each of these packed with gzip, zstd or deflate. The metadata ` + "`content_type` and `content_encoding`" + ` say which; without them the body's first bytes do.
+Reads JSON uploads as the collectors of Test Engine send them, single JSON executions, arrays of them, NDJSON, forms (multipart/form-data) with a file in one of the formats ` + "`json`, `junit`, `rspec-json`, `jest-json` (Jest and Vitest), `playwright-json`, `cucumber-json` and `go-jsonl`" + ` (go test -json, gotestsum), and each of these packed with gzip, zstd or deflate. The metadata ` + "`content_type` and `content_encoding`" + ` say which; without them the body's first bytes do. Texts are UTF-8, with or without a byte order mark, or UTF-16 with one, as PowerShell writes files; JUnit XML also has the encoding that its declaration names (Windows-1252, Shift_JIS and others). A form has one file; parts that mean nothing are named in the report.
 
 Of each message it makes, in this order, blocks of at most ` + "`block_size`" + ` executions (` + "`testengine_kind`" + ` is ` + "`block`" + `), and one ` + "`upload_report`" + ` that says how many records were received, accepted and rejected, and why. All of them carry the metadata of the message they came from; blocks also have ` + "`run_key`, `branch` and `has_failures`" + `. Messages of any other kind pass unchanged.
 

@@ -114,12 +114,15 @@ func Decode(facts assemble.Facts, contentType string, body []byte, limits assemb
 	for _, pair := range opened.form.Tags {
 		builder.UploadTag(pair.Key, pair.Value)
 	}
+	for _, name := range opened.form.Unread {
+		builder.Remark(-1, "form", "a part of this name is not read: it was passed over", name)
+	}
 	if opened.empty {
 		builder.Remark(-1, "data", "the file is empty", "")
 		return builder.Finish()
 	}
 	if err := opened.shift(opened.format.feed(builder, opened.data)); err != nil {
-		return builder.Refuse(err, around(body, err))
+		return builder.Refuse(err, opened.around(err))
 	}
 	return builder.Finish()
 }
@@ -152,21 +155,10 @@ func open(contentType string, body []byte) (opened, error) {
 	return of(find(name), body, 0)
 }
 
-// byteOrder marks stand before texts that Windows has written.
-const (
-	byteOrder8  = "\xef\xbb\xbf"
-	byteOrder16 = "\xff\xfe"
-)
-
 // of opens a text of that format, which begins at that offset of the body.
 func of(format *format, data []byte, offset int) (opened, error) {
-	switch {
-	case bytes.HasPrefix(data, []byte(byteOrder8)):
-		data, offset = data[len(byteOrder8):], offset+len(byteOrder8)
-	case bytes.HasPrefix(data, []byte(byteOrder16)):
-		return opened{}, &assemble.SyntaxError{Format: format.name, Offset: offset, Reason: "it is UTF-16, as PowerShell writes it: write it as UTF-8"}
-	}
-	return opened{format: format, data: data, offset: offset}, nil
+	text, mark := plain(data)
+	return opened{format: format, data: text, offset: offset + mark}, nil
 }
 
 func openForm(contentType string, body []byte) (opened, error) {
@@ -179,6 +171,10 @@ func openForm(contentType string, body []byte) (opened, error) {
 		return opened{}, err
 	}
 	form := multipart.Read(parts)
+	if twice := form.Twice; twice != nil {
+		reason := "a second part named " + twice.Name + " stands here: send an upload for each file, all with the same run_env[key]"
+		return opened{}, &assemble.SyntaxError{Format: "multipart body", Offset: twice.Offset, Reason: reason}
+	}
 	if form.Format == "" {
 		return opened{}, fmt.Errorf("the form has no part named format, send one of %s: %w", strings.Join(names(), ", "), ErrFormat)
 	}
@@ -229,11 +225,12 @@ func (o *opened) shift(err error) error {
 func start(body []byte) string { return string(body[:min(len(body), 200)]) }
 
 // around is what stands where the body breaks.
-func around(body []byte, err error) string {
+// around is what stands at the place of a syntax error in the opened text.
+func (o *opened) around(err error) string {
 	var syntax *assemble.SyntaxError
 	if !errors.As(err, &syntax) {
-		return start(body)
+		return start(o.data)
 	}
-	from := min(max(0, syntax.Offset-40), len(body))
-	return start(body[from:])
+	from := min(max(0, syntax.Offset-o.offset-40), len(o.data))
+	return start(o.data[from:])
 }

@@ -2,12 +2,15 @@ package formats
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
 
@@ -104,17 +107,27 @@ func TestTextsFromWindowsAreRead(t *testing.T) {
 			result := Decode(testFacts, formType, body, assemble.DefaultLimits())
 			require.Equal(t, 1, result.Report.Accepted)
 			require.Empty(t, result.Report.Problems)
-			for _, broken := range []string{byteOrder8 + file + "\x01", byteOrder16 + file} {
+			for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+				body = form("format", name, "data", inUTF16(strings.ReplaceAll(file, `"a"`, `"é😀"`), order), "run_env[key]", "k")
+				seen, err = Look(formType, body, 128)
+				require.NoError(t, err)
+				require.Equal(t, 1, seen.Executions)
+				result = Decode(testFacts, formType, body, assemble.DefaultLimits())
+				require.Equal(t, "é😀", result.Blocks[0].Executions[0].Name)
+			}
+			for _, broken := range []string{byteOrder8 + file + "\x01", inUTF16(file+"\x01", binary.LittleEndian)} {
 				body = form("data", broken, "format", name)
 				err = check(formType, body, 128)
-				if name == "go-jsonl" && broken[0] == byteOrder8[0] {
+				if name == "go-jsonl" {
 					require.NoError(t, err, "a line that is none is passed over")
 					continue
 				}
 				var syntax *assemble.SyntaxError
 				require.ErrorAs(t, err, &syntax)
 				require.GreaterOrEqual(t, syntax.Offset, bytes.Index(body, []byte(broken)), "the offset is that of the body")
-				require.True(t, Decode(testFacts, formType, body, assemble.DefaultLimits()).Refused)
+				result = Decode(testFacts, formType, body, assemble.DefaultLimits())
+				require.True(t, result.Refused)
+				require.Contains(t, result.Report.Problems[0].Snippet, file[max(0, len(file)-20):], "what stands there is readable")
 			}
 		})
 	}
@@ -124,9 +137,46 @@ func TestTextsFromWindowsAreRead(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func inUTF16(text string, order binary.AppendByteOrder) string {
+	out := order.AppendUint16(nil, 0xfeff)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
+}
+
+func TestHalvesOfUTF16AreReplaced(t *testing.T) {
+	for text, want := range map[string]string{
+		"\xff\xfea\x00b": "a\uFFFD", "\xff\xfe\x00\xd8": "\uFFFD", "\xfe\xff\xdc\x00\x00a": "\uFFFDa", "\xff\xfe\x00\xd8a\x00": "\uFFFDa", "\xff\xfe": "",
+	} {
+		got, mark := plain([]byte(text))
+		require.Equal(t, want, string(got))
+		require.Equal(t, 2, mark)
+	}
+}
+
+// With two files in a form it is not clear which is meant; one of them would be lost without a word.
+func TestAFormWithTwoFilesIsRefusedAndPartsNobodyReadsAreNamed(t *testing.T) {
+	for _, twice := range []string{"data", "format"} {
+		body := form("format", "json", "data", `[{"name":"a"}]`, twice, `[{"name":"b"}]`)
+		_, err := Look(formType, body, 128)
+		want := "a second part named " + twice + " stands here: send an upload for each file, all with the same run_env[key]"
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, fmt.Sprint(bytes.Index(body, []byte(`[{"name":"b"}]`))))
+		require.Contains(t, Decode(testFacts, formType, body, assemble.DefaultLimits()).Report.Problems[0].Reason, want)
+	}
+	body := form("format", "json", "run_env.key", "k", "run_env[key]", "k", "data", `[{"name":"a"}]`, "dta", "x")
+	result := Decode(testFacts, formType, body, assemble.DefaultLimits())
+	require.Equal(t, 1, result.Report.Accepted)
+	require.Equal(t, []testengine.Problem{
+		{Index: -1, Field: "form", Reason: "a part of this name is not read: it was passed over", Snippet: "run_env.key"},
+		{Index: -1, Field: "form", Reason: "a part of this name is not read: it was passed over", Snippet: "dta"},
+	}, result.Report.Problems)
+}
+
 func TestAnEmptyFileIsAnUploadOfNothing(t *testing.T) {
 	for _, name := range names() {
-		for _, file := range []string{"", " \r\n", byteOrder8} {
+		for _, file := range []string{"", " \r\n", byteOrder8, littleEndian, "\xff\xfe\r\x00\n\x00"} {
 			body := form("data", file, "format", name, "run_env[key]", "k")
 			seen, err := Look(formType, body, 128)
 			require.NoError(t, err)
@@ -146,6 +196,9 @@ func FuzzForm(f *testing.F) {
 	f.Add(form("format", "junit", "data", `<testsuite><testcase name="a"/></testsuite>`))
 	f.Add([]byte("--x y\nContent-Disposition: form-data; name=data\n\n{}\n--x y--"))
 	f.Add([]byte("--x y--"))
+	f.Add(form("format", "json", "data", inUTF16(`[{"name":"é"}]`, binary.LittleEndian), "other", "x"))
+	f.Add(form("format", "junit", "data", "<?xml version='1.0' encoding='Shift_JIS'?><testsuite><testcase name='\x83e'/></testsuite>"))
+	f.Add(form("format", "json", "data", "[]", "data", "[]"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		err := check(formType, body, 128)
 		result := Decode(assemble.Facts{UploadID: "up"}, formType, body, assemble.DefaultLimits())

@@ -6,8 +6,6 @@
 package junit
 
 import (
-	"bytes"
-
 	"github.com/connect-testengine/connect-testengine/plugins/upload/assemble"
 )
 
@@ -19,10 +17,7 @@ const Format = "junit"
 // an *assemble.SyntaxError; the builder's Refuse then tells what became of it.
 func Feed(builder *assemble.Builder, body []byte) error {
 	builder.EnvKnown()
-	text, offset, err := decoded(body)
-	if err != nil {
-		return err
-	}
+	text, offset := decoded(body)
 	r := reader{scanner: scanner{b: text, i: offset, maxDepth: builder.Limits().MaxDepth}, builder: builder}
 	r.document()
 	return r.err
@@ -31,10 +26,7 @@ func Feed(builder *assemble.Builder, body []byte) error {
 // Look walks a document, counts its test cases and reports the first thing that
 // Feed would refuse.
 func Look(body []byte, maxDepth int) (cases int, err error) {
-	text, offset, err := decoded(body)
-	if err != nil {
-		return 0, err
-	}
+	text, offset := decoded(body)
 	s := scanner{b: text, i: offset, maxDepth: maxDepth}
 	for found, first := s.next(), true; found != tokenEnd; found = s.next() {
 		if first && found == tokenOpen && !root(s.name) {
@@ -52,50 +44,4 @@ const wrongRoot = "the root element is none of testsuites, testsuite and test-ru
 
 func root(name []byte) bool {
 	return string(name) == "testsuites" || string(name) == "testsuite" || string(name) == nunitRoot
-}
-
-// decoded returns the document as UTF-8, and where it begins behind a byte order
-// mark. Documents in Latin-1 or Windows-1252 are rewritten; their errors count
-// the bytes of the rewritten text.
-func decoded(body []byte) (text []byte, offset int, err error) {
-	if has(body, "\xfe\xff") || has(body, "\xff\xfe") {
-		return nil, 0, &assemble.SyntaxError{Format: "XML", Offset: 0, Reason: "UTF-16 is not read here, send UTF-8"}
-	}
-	if has(body, "\xef\xbb\xbf") {
-		offset = 3
-	}
-	if singleByte(body[offset:min(len(body), offset+200)]) {
-		return fromLatin(body), 0, nil
-	}
-	return body, offset, nil
-}
-
-// singleByte looks for an encoding of one byte a character in the XML declaration.
-func singleByte(start []byte) bool {
-	if !has(start, "<?xml") {
-		return false
-	}
-	before, _, ok := bytes.Cut(start, []byte("?>"))
-	if !ok {
-		return false
-	}
-	declaration := bytes.ToLower(before)
-	for _, name := range []string{"iso-8859-1", "windows-1252", "latin1", "cp1252"} {
-		if bytes.Contains(declaration, []byte(name)) {
-			return true
-		}
-	}
-	return false
-}
-
-func fromLatin(body []byte) []byte {
-	text := make([]byte, 0, len(body)+len(body)/8)
-	for _, c := range body {
-		if c < 0x80 {
-			text = append(text, c)
-		} else {
-			text = append(text, 0xc0|c>>6, 0x80|c&0x3f)
-		}
-	}
-	return text
 }

@@ -75,6 +75,13 @@ func TestTestCasesBecomeExecutions(t *testing.T) {
 		{"entities, numbers and line ends are replaced", "<testsuite><testcase name='&quot;&#65;&#x42;&amp;&apos;\r\n'/></testsuite>", "|\"AB&'\n passed"},
 		{"control characters and broken UTF-8 do not lose a file", "<testsuite><testcase name=\"a\x1b\xff\"/></testsuite>", "|a\uFFFD\uFFFD passed"},
 		{"Latin-1 is understood", "<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='caf\xe9'/></testsuite>", "|café passed"},
+		{"Windows-1252 is, with what Latin-1 does not have", "<?xml version=\"1.0\" encoding=\"windows-1252\"?><testsuite><testcase name='\x80 \x93q\x94'/></testsuite>", "|€ “q” passed"},
+		{"what is called Latin-1 is read as Windows-1252, as browsers do", "<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='\x80'/></testsuite>", "|€ passed"},
+		{"Cyrillic is", "<?xml version='1.0' encoding = 'Windows-1251' standalone='yes'?><testsuite><testcase name='\xf2\xe5\xf1\xf2'/></testsuite>", "|тест passed"},
+		{"Japanese is", "<?xml version='1.0' encoding='Shift_JIS'?><testsuite><testcase name='\x83e\x83X\x83g'/></testsuite>", "|テスト passed"},
+		{"Chinese is", "<?xml version='1.0' encoding='GBK'?><testsuite><testcase name='\xb2\xe2\xca\xd4'/></testsuite>", "|测试 passed"},
+		{"UTF-8 that says it were UTF-16, as .NET writes it, is UTF-8", "<?xml version='1.0' encoding='utf-16'?><testsuite><testcase name='é'/></testsuite>", "|é passed"},
+		{"an encoding nobody knows is UTF-8", "<?xml version='1.0' encoding='cp65001'?><testsuite><testcase name='é'/></testsuite>", "|é passed"},
 		{"a byte order mark is passed over", "\xef\xbb\xbf<?xml version='1.0'?><testsuite><testcase name='n'/></testsuite>", "|n passed"},
 		{"a document type that declares nothing is passed over", "<!DOCTYPE testsuite><testsuite><testcase name='n'/></testsuite>", "|n passed"},
 	}
@@ -111,7 +118,6 @@ func TestBrokenDocumentsAreRefusedWithTheOffset(t *testing.T) {
 		{"a second root", "<testsuite/><testsuite/>", 12, "a second root element stands here"},
 		{"text behind the root", "<testsuite/>x", 12, "text stands outside the root element"},
 		{"a comment without end", "<testsuite><!-- ", 16, "it ends too early"},
-		{"UTF-16", "\xff\xfe<\x00", 0, "UTF-16 is not read here, send UTF-8"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -184,6 +190,7 @@ func TestEdgeCasesOfTheField(t *testing.T) {
 func FuzzFeed(f *testing.F) {
 	f.Add(`<testsuites><testsuite name="s"><testcase classname="c" name="n" time="0.5"><failure message="m">t</failure></testcase></testsuite></testsuites>`)
 	f.Add("<?xml version='1.0'?><!-- c --><testsuite a='&#65;'><testcase name='n'><![CDATA[x]]><flakyFailure/></testcase></testsuite>")
+	f.Add("<?xml version='1.0' encoding='Shift_JIS'?><testsuite><testcase name='\x83e\x83'/></testsuite>")
 	f.Add("<testsuite><testcase/><testcase name='\xff\x1b'/><!DOCTYPE></testsuite>")
 	f.Fuzz(func(t *testing.T, body string) {
 		result, err := feed(body)

@@ -12,30 +12,38 @@ type Form struct {
 	// Env and Tags are the parts run_env[key] and tags[key], in the order sent.
 	Env  []Pair
 	Tags []Pair
+	// Twice is the second part named format or data: it is not clear which is meant.
+	Twice *Part
+	// Unread are the names of parts that mean nothing.
+	Unread []string
 }
 
 // Pair is one key with its text.
 type Pair struct{ Key, Value string }
 
-// Read makes a form of parts. They come in any order; of format and data the
-// first part counts, parts with other names are passed over.
+// Read makes a form of parts, which come in any order.
 func Read(parts []Part) Form {
 	var form Form
-	for _, part := range parts {
+	hasFormat := false
+	for i, part := range parts {
 		switch part.Name {
 		case "format":
-			if form.Format == "" {
-				form.Format = strings.TrimSpace(text(part))
+			if hasFormat && form.Twice == nil {
+				form.Twice = &parts[i]
 			}
+			form.Format, hasFormat = strings.TrimSpace(text(part)), true
 		case "data":
-			if !form.HasData {
-				form.Data, form.HasData = part, true
+			if form.HasData && form.Twice == nil {
+				form.Twice = &parts[i]
 			}
+			form.Data, form.HasData = part, true
 		default:
 			if key, found := bracketed(part.Name, "run_env"); found {
 				form.Env = append(form.Env, Pair{key, text(part)})
 			} else if key, found := bracketed(part.Name, "tags"); found {
 				form.Tags = append(form.Tags, Pair{key, text(part)})
+			} else {
+				form.Unread = append(form.Unread, part.Name)
 			}
 		}
 	}

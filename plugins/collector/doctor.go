@@ -150,8 +150,15 @@ func (d *Doctor) ready(ctx context.Context, base *url.URL) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("the server is not ready (%d): %s", response.StatusCode, strings.TrimSpace(string(body)))
+	var said struct {
+		Ready      *bool
+		WaitingFor map[string]string `json:"waiting_for"`
+	}
+	if json.Unmarshal(body, &said) != nil || said.Ready == nil {
+		return "", fmt.Errorf("is this the front door's address? (%d) %s", response.StatusCode, messageOf(body))
+	}
+	if !*said.Ready {
+		return "", fmt.Errorf("the server is not ready, it waits for %v", said.WaitingFor)
 	}
 	return "the server takes uploads", nil
 }
@@ -182,37 +189,64 @@ func (d *Doctor) upload(ctx context.Context, base *url.URL) (string, error) {
 		return "", err
 	}
 	took := d.since(began)
-	if response.StatusCode != http.StatusAccepted {
+	if response.StatusCode != http.StatusAccepted || !isDoors(answer, "upload_id") {
 		return "", fmt.Errorf("a collector would be answered %d and lose its results: %s", response.StatusCode, messageOf(answer))
 	}
 	return fmt.Sprintf("a collector is answered 202 in %s; its CI job waits that long", took), nil
 }
 
-// largest announces an upload that is too large and reads the limit in the answer.
+// usualLargest is what the bodies of webhooks and large test suites reach.
+const usualLargest = 21 << 20
+
+// errWanted ends a body that the server asks for: its size is no reason to refuse it.
+var errWanted = errors.New("the server takes a body of this size")
+
+// largest announces a large upload and one that is too large: whether a proxy in
+// front refuses what the door would take, and what the door's limit is.
 func (d *Doctor) largest(ctx context.Context, base *url.URL) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath("v1", "uploads").String(), http.NoBody)
+	for _, size := range []int64{usualLargest, 1 << 40} {
+		status, answer, err := d.announce(ctx, base, size)
+		switch {
+		case errors.Is(err, errWanted) && size == usualLargest:
+		case errors.Is(err, errWanted):
+			return "", errors.New("an upload of 1 TiB is not refused before it is sent: does a proxy in front keep the answer back?")
+		case err != nil:
+			return "", err
+		case status == http.StatusRequestEntityTooLarge && isDoors(answer, "message"):
+			return "an upload that is too large is answered 413: " + messageOf(answer), nil
+		case status == http.StatusRequestEntityTooLarge && size == usualLargest:
+			return "", fmt.Errorf("a proxy in front refuses an upload of %d MiB, not the door: raise its limit (nginx: client_max_body_size) to the door's max_body: %s",
+				size>>20, messageOf(answer))
+		case status == http.StatusRequestEntityTooLarge:
+			return fmt.Sprintf("%d MiB pass; an upload that is too large is refused by a proxy in front (413)", usualLargest>>20), nil
+		default:
+			return "", fmt.Errorf("an upload of %d MiB is answered %d: %s", size>>20, status, messageOf(answer))
+		}
+	}
+	return "", errors.New("an upload of 1 TiB is taken")
+}
+
+// announce sends the header of an upload of that size.
+func (d *Doctor) announce(ctx context.Context, base *url.URL, size int64) (status int, answer []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath("v1", "uploads").String(), wanted{})
 	if err != nil {
-		return "", err
+		return 0, nil, err
 	}
 	request.Header = d.headers()
 	request.Header.Set("Expect", "100-continue")
-	request.ContentLength = 1 << 40
-	request.Body = io.NopCloser(&endless{})
+	request.ContentLength = size
 	response, answer, err := d.do(request)
 	if err != nil {
-		return "", err
+		return 0, nil, err
 	}
-	if response.StatusCode != http.StatusRequestEntityTooLarge {
-		return "", fmt.Errorf("an upload of 1 TiB is answered %d instead of 413: %s", response.StatusCode, messageOf(answer))
-	}
-	return "an upload that is too large is answered 413: " + messageOf(answer), nil
+	return response.StatusCode, answer, nil
 }
 
-// endless is a body nobody should want.
-type endless struct{}
+// wanted is a body that is not meant to be read.
+type wanted struct{}
 
-// Read gives zeros.
-func (*endless) Read(p []byte) (int, error) { return len(p), nil }
+// Read says that it was.
+func (wanted) Read([]byte) (int, error) { return 0, errWanted }
 
 func (d *Doctor) headers() http.Header {
 	return http.Header{"Authorization": {`Token token="` + d.Token + `"`}, "Content-Type": {"application/json"}}
@@ -234,11 +268,15 @@ func (d *Doctor) do(request *http.Request) (*http.Response, []byte, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the library's own
 	transport.TLSClientConfig, transport.ExpectContinueTimeout = d.TLS, d.Timeout
 	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport, Timeout: d.Timeout}).Do(request)
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := (&http.Client{Transport: transport, Timeout: d.Timeout, CheckRedirect: stay}).Do(request)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the server did not answer: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // read as far as wanted
+	if to := response.Header.Get("Location"); to != "" && response.StatusCode/100 == 3 {
+		return nil, nil, fmt.Errorf("the server sends clients on to %s (%d), and most collectors do not go there: use that address", shortened(to), response.StatusCode)
+	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, longest))
 	return response, answer, err
 }
@@ -247,11 +285,34 @@ func (d *Doctor) since(began time.Time) time.Duration {
 	return d.Now().Sub(began).Round(100 * time.Microsecond)
 }
 
-// messageOf is what a refusal says.
+// isDoors says whether an answer is JSON with that text, as the front door's are.
+func isDoors(answer []byte, field string) bool {
+	var said map[string]any
+	if json.Unmarshal(answer, &said) != nil {
+		return false
+	}
+	text, _ := said[field].(string)
+	return text != ""
+}
+
+// messageOf is what a refusal says, on one line. What is no message of the front
+// door is said to come from somebody else.
 func messageOf(answer []byte) string {
 	var refused struct{ Message string }
 	if json.Unmarshal(answer, &refused) == nil && refused.Message != "" {
 		return refused.Message
 	}
-	return strings.TrimSpace(string(answer))
+	text := shortened(strings.Join(strings.Fields(string(answer)), " "))
+	if text == "" {
+		text = "nothing"
+	}
+	return "that is no answer of a front door, another server or a proxy says: " + text
+}
+
+func shortened(text string) string {
+	const longest = 120
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "") + "…"
 }

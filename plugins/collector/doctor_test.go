@@ -88,7 +88,7 @@ func TestTheDoctorTellsTheFrontDoorFromOthers(t *testing.T) {
 		{"a proxy without a door behind it", write(502, page), false, "upload", "answered 502 and lose its results: that is no answer of a front door"},
 		{"a server that says nothing", write(404, ""), false, "upload", "says: nothing"},
 		{"a very long page", write(404, strings.Repeat("x", 10_000)), false, "upload", strings.Repeat("x", 100)},
-		{"an address that sends on", http.RedirectHandler("https://tests.example/", 301).ServeHTTP, false, "upload", "sends clients on to https://tests.example/ (301), and most collectors do not go there"},
+		{"an address that sends on", http.RedirectHandler("https://tests.example/", http.StatusMovedPermanently).ServeHTTP, false, "upload", "sends clients on to https://tests.example/ (301), and most collectors do not go there"},
 		{"a door that is not ready", write(503, `{"ready":false,"waiting_for":{"database":"opening"}}`), false, "ready", "it waits for map[database:opening]"},
 		{"a proxy that takes less than the door", limited(1 << 20), false, "size", "a proxy in front refuses an upload of 21 MiB, not the door: raise its limit (nginx: client_max_body_size)"},
 		{"a proxy that takes as much as anybody sends", limited(100 << 20), true, "size", "21 MiB pass; an upload that is too large is refused by a proxy in front (413)"},

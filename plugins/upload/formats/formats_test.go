@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -162,7 +163,7 @@ func TestAFormWithTwoFilesIsRefusedAndPartsNobodyReadsAreNamed(t *testing.T) {
 		_, err := Look(formType, body, 128)
 		want := "a second part named " + twice + " stands here: send an upload for each file, all with the same run_env[key]"
 		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, err, fmt.Sprint(bytes.Index(body, []byte(`[{"name":"b"}]`))))
+		require.ErrorContains(t, err, strconv.Itoa(bytes.Index(body, []byte(`[{"name":"b"}]`))))
 		require.Contains(t, Decode(testFacts, formType, body, assemble.DefaultLimits()).Report.Problems[0].Reason, want)
 	}
 	body := form("format", "json", "run_env.key", "k", "run_env[key]", "k", "data", `[{"name":"a"}]`, "dta", "x")

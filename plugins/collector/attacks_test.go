@@ -390,6 +390,6 @@ func TestMetadataCannotBeForgedInHeadersAndForms(t *testing.T) {
 	}))
 	require.Equal(t, map[string]bool{
 		testengine.MetaKind: true, testengine.MetaBodyGiven: true, testengine.MetaOrg: true, testengine.MetaSuite: true, testengine.MetaDefaultBranch: true,
-		testengine.MetaUploadID: true, testengine.MetaReceivedAt: true, testengine.MetaContentType: true,
+		testengine.MetaUploadID: true, testengine.MetaReceivedAt: true, testengine.MetaWaited: true, testengine.MetaContentType: true,
 	}, found)
 }

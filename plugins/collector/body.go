@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/connect-testengine/connect-testengine/plugins/admission/fair"
 )
@@ -16,11 +17,19 @@ type allowance struct {
 	tenant string
 	weight float64
 	held   int64
+	now    func() time.Time
+	// waited is how long it waited for room.
+	waited time.Duration
 }
+
+func (d *door) allowance() *allowance { return &allowance{shared: d.inFlight, now: d.now} }
 
 // take waits for room as long as ctx lets it.
 func (a *allowance) take(ctx context.Context, n int64) error {
-	if err := a.shared.Acquire(ctx, a.tenant, a.weight, n); err != nil {
+	began := a.now()
+	err := a.shared.Acquire(ctx, a.tenant, a.weight, n)
+	a.waited += a.now().Sub(began)
+	if err != nil {
 		return errBusy
 	}
 	a.held += n

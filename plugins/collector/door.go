@@ -95,7 +95,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.serve(w, r,
 func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 	started := d.now()
 	d.metrics.begin()
-	room := &allowance{shared: d.inFlight}
+	room := d.allowance()
 	accepted, size, err := d.take(r, room, by)
 	d.metrics.hold(-room.held)
 	room.giveBack()
@@ -146,25 +146,21 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 		d.buffers.Put(body)
 		return nil, 0, err
 	}
-	waited := d.now().Sub(came)
-	accepted, size, err := d.work(r.Context(), &who, kind.guessed(body), body)
+	waited := room.waited + d.now().Sub(came)
+	accepted, size, err := d.work(r.Context(), &who, kind.guessed(body), body, waited)
 	permit.Done(err == nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	accepted.Waited = waited
-	return accepted, size, nil
+	return accepted, size, err
 }
 
 // work checks a body and hands it to the stream.
-func (d *door) work(ctx context.Context, who *tenant.Tenant, kind bodyKind, body []byte) (*answer.Accepted, int, error) {
+func (d *door) work(ctx context.Context, who *tenant.Tenant, kind bodyKind, body []byte, waited time.Duration) (*answer.Accepted, int, error) {
 	seen, err := d.inspect(ctx, who, kind, body)
 	if err != nil {
 		d.buffers.Put(body)
 		return nil, 0, err
 	}
 	size, uploadID := len(body), seen.uploadID
-	if err := d.deliver(who.Org, d.message(who, kind, uploadID, body), body); err != nil {
+	if err := d.deliver(who.Org, d.message(who, kind, uploadID, body, waited), body); err != nil {
 		return nil, 0, err
 	}
 	seed := testengine.SuiteSeed(who.Org, who.Suite)
@@ -173,6 +169,7 @@ func (d *door) work(ctx context.Context, who *tenant.Tenant, kind bodyKind, body
 		RunID:    testengine.RunID(seed, seen.runKeyOr(uploadID)),
 		Queued:   seen.executions,
 		Skipped:  seen.rejected,
+		Waited:   waited,
 		SuiteURL: answer.SuiteURL(d.base(), who.Org, who.Suite),
 	}
 	if seen.why != "" {
@@ -239,7 +236,7 @@ func (d *door) read(r *http.Request, room *allowance, who *tenant.Tenant, most i
 
 // message sets all metadata itself: nothing a client sends becomes metadata but
 // the two headers that say how to read the body.
-func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body []byte) *service.Message {
+func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body []byte, waited time.Duration) *service.Message {
 	m := service.NewMessage(body)
 	m.MetaSetMut(testengine.MetaKind, string(testengine.KindUpload))
 	m.MetaSetMut(testengine.MetaOrg, who.Org)
@@ -247,6 +244,7 @@ func (d *door) message(who *tenant.Tenant, kind bodyKind, uploadID string, body 
 	m.MetaSetMut(testengine.MetaDefaultBranch, who.DefaultBranch)
 	m.MetaSetMut(testengine.MetaUploadID, uploadID)
 	m.MetaSetMut(testengine.MetaReceivedAt, d.now().UnixMilli())
+	m.MetaSetMut(testengine.MetaWaited, waited.Milliseconds())
 	m.MetaSetMut(testengine.MetaContentType, kind.contentType)
 	if kind.encoding != unpack.None {
 		m.MetaSetMut(testengine.MetaContentEncoding, string(kind.encoding))

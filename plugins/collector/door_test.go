@@ -158,6 +158,8 @@ func TestMetadataAreTheDoors(t *testing.T) {
 	require.IsType(t, int64(0), found[testengine.MetaReceivedAt])
 	require.Greater(t, found[testengine.MetaReceivedAt], int64(1))
 	delete(found, testengine.MetaReceivedAt)
+	require.IsType(t, int64(0), found[testengine.MetaWaited])
+	delete(found, testengine.MetaWaited)
 	require.Equal(t, map[string]any{
 		testengine.MetaKind:            "upload",
 		testengine.MetaBodyGiven:       true,

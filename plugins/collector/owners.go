@@ -22,7 +22,7 @@ const formRoom = 16 << 10
 // owners takes a TESTOWNERS file, as a form with the part file, and answers when
 // the log has it: 202 with the lines that were not understood.
 func (d *door) owners(w http.ResponseWriter, r *http.Request) {
-	room := &allowance{shared: d.inFlight}
+	room := d.allowance()
 	said, err := d.takeOwners(r, room)
 	d.metrics.hold(-room.held)
 	room.giveBack()

@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/connect-testengine/connect-testengine/plugins/admission/limiter"
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 func TestWhatIsNoResultIsTurnedAwayFirst(t *testing.T) {
@@ -41,6 +45,41 @@ func TestWhatIsNoResultIsTurnedAwayFirst(t *testing.T) {
 				require.NotEmpty(t, answers[1].header.Get("Retry-After"))
 				require.Contains(t, answers[2].message(t), "this can wait")
 			}
+		})
+	}
+}
+
+// Whoever stands behind the door and lets uploads wait has to know how long they
+// waited already: few are let in to something slow, and each of them is soon done.
+func TestAnUploadTellsHowLongItWaitedForOthers(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		hold func(d *door) (release func())
+	}{
+		{"to be worked on", func(d *door) func() {
+			permit, err := d.gate.limiter.Admit(t.Context(), "other", 1, limiter.Results)
+			require.NoError(t, err)
+			return func() { permit.Done(false) }
+		}},
+		{"for room", func(d *door) func() {
+			require.NoError(t, d.inFlight.Acquire(t.Context(), "other", 1, d.config.inFlightBytes))
+			return func() { d.inFlight.Release("other", d.config.inFlightBytes) }
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := openHouse(t, "", "concurrency: {least: 1, first: 1, most: 1}\n")
+			door := h.input.door
+			release := test.hold(door)
+			answered := make(chan reply, 1)
+			go func() { answered <- h.upload(t, body(oneExecution)) }()
+			require.Eventually(t, func() bool { return door.gate.limiter.Waiting()+door.inFlight.Waiting() == 1 }, 10*time.Second, time.Millisecond)
+			began := time.Now()
+			require.Never(t, func() bool { return len(answered) > 0 }, 20*time.Millisecond, time.Millisecond)
+			least := time.Since(began)
+			release()
+			require.Equal(t, 202, (<-answered).status)
+			waited, _ := message.Int(h.messages()[0], testengine.MetaWaited)
+			require.GreaterOrEqual(t, waited, least.Milliseconds())
 		})
 	}
 }

@@ -17,7 +17,7 @@ func (d *door) signal(signal otlp.Signal) http.HandlerFunc {
 	why := signal.Name + " are not kept here, test executions alone are (spans named test.execution, sent to /v1/traces): " +
 		"set OTEL_" + signal.Variable + "_EXPORTER=none"
 	return func(w http.ResponseWriter, r *http.Request) {
-		room := &allowance{shared: d.inFlight}
+		room := d.allowance()
 		rejected, err := d.countSignal(r, room, signal)
 		d.metrics.hold(-room.held)
 		room.giveBack()

@@ -62,7 +62,7 @@ func logRecord(m *service.Message, r *testengine.Record) (err error) {
 var recordMeta = map[string]bool{
 	testengine.MetaKind: true, testengine.MetaOrg: true, testengine.MetaSuite: true,
 	testengine.MetaDefaultBranch: true, testengine.MetaUploadID: true, testengine.MetaReceivedAt: true,
-	testengine.MetaContentType: true, testengine.MetaContentEncoding: true, testengine.MetaBodyGiven: true,
+	testengine.MetaContentType: true, testengine.MetaContentEncoding: true, testengine.MetaBodyGiven: true, testengine.MetaWaited: true,
 	testengine.MetaLogID: true, testengine.MetaPartition: true, testengine.MetaOffset: true, testengine.MetaLogTime: true,
 	testengine.MetaOriginLogID: true, testengine.MetaOriginPartition: true, testengine.MetaOriginOffset: true,
 	testengine.MetaCycle: true, testengine.MetaSilent: true, testengine.MetaRangeBegin: true, testengine.MetaRangeEnd: true,

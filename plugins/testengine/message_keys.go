@@ -48,6 +48,9 @@ const (
 	// MetaBodyGiven is true when whoever made the message never writes to its body
 	// again: the log keeps it then instead of a copy, and does not store the word.
 	MetaBodyGiven = "body_given"
+	// MetaWaited is for how many milliseconds an upload waited at the door for others,
+	// once it was there. Whoever lets it wait for longer counts that in; no log stores it.
+	MetaWaited = "testengine_waited"
 
 	MetaLogID     = "log_id"
 	MetaPartition = "partition" // the lane, or the partition of a topic

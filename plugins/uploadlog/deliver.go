@@ -12,6 +12,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/connect-testengine/connect-testengine/plugins/message"
 	"github.com/connect-testengine/connect-testengine/plugins/message/pause"
 	"github.com/connect-testengine/connect-testengine/plugins/message/refusal"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -56,7 +57,10 @@ const longestRetryPause = time.Second
 func (u *uploadLog) WriteBatch(ctx context.Context, batch service.MessageBatch, ack service.AckFunc) error {
 	now := u.now()
 	entries := make([]disklog.Entry, 0, len(batch))
+	var waited int64
 	for _, m := range batch {
+		one, _ := message.Int(m, testengine.MetaWaited)
+		waited = max(waited, one)
 		made, err := entriesFromMessage(m, u.log, now.UnixMilli(), u.spool != nil)
 		if err != nil {
 			return fmt.Errorf("reading a message for the upload log: %w", err)
@@ -70,16 +74,16 @@ func (u *uploadLog) WriteBatch(ctx context.Context, batch service.MessageBatch, 
 	if refused != nil {
 		return refused
 	}
-	return u.append(entries, func(err error) {
+	return u.append(entries, now.Add(-time.Duration(waited)*time.Millisecond), func(err error) {
 		_ = ack(context.WithoutCancel(ctx), err) // Whoever does not hear of it repeats the upload.
 	})
 }
 
-// append gives each owner's entries to the log in an Append of their own, and
-// answers once: when all are durable (with a spool, when it lets them be answered),
-// with the first error otherwise. It returns an error, and does not answer, when
-// the log takes nothing.
-func (u *uploadLog) append(entries []disklog.Entry, answer func(error)) error {
+// append gives each owner's entries, which wait since then, to the log in an Append
+// of their own, and answers once: when all are durable (with a spool, when it lets
+// them be answered), with the first error otherwise. It returns an error, and does
+// not answer, when the log takes nothing.
+func (u *uploadLog) append(entries []disklog.Entry, since time.Time, answer func(error)) error {
 	var parts [][]disklog.Entry
 	for len(entries) > 0 {
 		n := slices.IndexFunc(entries, func(e disklog.Entry) bool { return e.Owner != entries[0].Owner })
@@ -113,7 +117,7 @@ func (u *uploadLog) append(entries []disklog.Entry, answer func(error)) error {
 		}
 		err := u.log.Append(part, func(err error) {
 			if err == nil && u.spool != nil {
-				u.spool.Durable(u.now(), placesOf(part), func() { done(nil) })
+				u.spool.Durable(u.now(), since, placesOf(part), func() { done(nil) })
 				return
 			}
 			done(err)

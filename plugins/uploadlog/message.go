@@ -50,7 +50,7 @@ func pairsFromMessage(m *service.Message, receivedAt int64) []disklog.Pair {
 		case testengine.MetaKind, testengine.MetaReceivedAt, testengine.MetaLogID,
 			testengine.MetaPartition, testengine.MetaOffset, testengine.MetaLogTime,
 			testengine.MetaCycle, testengine.MetaSilent, testengine.MetaBatchBegin, testengine.MetaBatchEnd,
-			testengine.MetaBodyGiven:
+			testengine.MetaBodyGiven, testengine.MetaWaited:
 			return nil // A log gives these itself, or they hold no longer.
 		}
 		pair := disklog.Pair{Name: key}

@@ -88,12 +88,31 @@ func TestASlowOutputCostsNobodyAnAnswer(t *testing.T) {
 		next += int64(len(offsets))
 		ack(nil)
 	}
+	f.clock.Advance(10 * time.Second)
 	u.spoolRound()
 	last := begin(t, u, upload("a", 8))
 	_, _, ack = read(t, u)
 	requireWaits(t, last)
 	ack(nil)
 	require.NoError(t, <-last)
+}
+
+func TestWhatAnUploadWaitedAtTheDoorCounts(t *testing.T) {
+	u := openSpooled(t, newSpooled())
+	short, long := upload("a", 1), upload("a", 2)
+	short.MetaSetMut(testengine.MetaWaited, int64(9_000))
+	long.MetaSetMut(testengine.MetaWaited, int64(10_000))
+	waits := begin(t, u, short)
+	_, batch, ack := read(t, u)
+	requireWaits(t, waits)
+	answered := begin(t, u, long)
+	require.Eventually(t, func() bool { return len(answered) == 1 }, 10*time.Second, time.Millisecond, "it has waited long enough")
+	require.NoError(t, <-answered)
+	u.spoolRound()
+	require.NoError(t, <-waits, "and nobody waits any longer for such an output")
+	_, kept := batch[0].MetaGetMut(testengine.MetaWaited)
+	require.False(t, kept, "it is for the spool alone")
+	ack(nil)
 }
 
 func TestWhatTheOutputMayNotHaveComesAgainAfterAKill(t *testing.T) {

@@ -86,23 +86,25 @@ func (i *input) take(r *http.Request) error {
 	if r.ContentLength >= 0 {
 		held = min(r.ContentLength, held)
 	}
+	came := i.now()
 	if err := i.inFlight.Acquire(ctx, held); err != nil {
 		return err
 	}
 	defer i.inFlight.Release(held)
+	waited := i.now().Sub(came)
 	body, err := i.body(r)
 	if err != nil {
 		return err
 	}
-	err = i.pass(ctx, r, body)
+	err = i.pass(ctx, r, body, waited)
 	if !errors.Is(err, handoff.ErrNotAcknowledged) {
 		i.buffers.Put(body) // nobody has it, or nobody reads it any more
 	}
 	return err
 }
 
-// pass hands a body to the stream, unless it has come before.
-func (i *input) pass(ctx context.Context, r *http.Request, body []byte) error {
+// pass hands a body, which waited for room, to the stream, unless it has come before.
+func (i *input) pass(ctx context.Context, r *http.Request, body []byte, waited time.Duration) error {
 	id, err := i.verify(r, body)
 	if err != nil {
 		return err
@@ -114,7 +116,7 @@ func (i *input) pass(ctx context.Context, r *http.Request, body []byte) error {
 		return errPending
 	case replay.Unknown:
 	}
-	if err := i.desk.Offer(ctx, i.config.path, i.message(r, id, body)); err != nil {
+	if err := i.desk.Offer(ctx, i.config.path, i.message(r, id, body, waited)); err != nil {
 		i.replays.Abandon(id)
 		i.log.Debugf("A webhook for %s was not stored: %v", i.config.path, err)
 		return err

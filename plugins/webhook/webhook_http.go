@@ -127,7 +127,7 @@ func (i *input) admitted(presented string) bool {
 }
 
 // message sets all metadata itself.
-func (i *input) message(r *http.Request, id string, body []byte) *service.Message {
+func (i *input) message(r *http.Request, id string, body []byte, waited time.Duration) *service.Message {
 	m := service.NewMessage(body)
 	for _, name := range i.config.headers {
 		if value := r.Header.Get(name); value != "" {
@@ -139,6 +139,7 @@ func (i *input) message(r *http.Request, id string, body []byte) *service.Messag
 		m.MetaSetMut(metaID, id)
 	}
 	m.MetaSetMut(testengine.MetaReceivedAt, i.now().UnixMilli())
+	m.MetaSetMut(testengine.MetaWaited, waited.Milliseconds())
 	m.MetaSetMut(testengine.MetaContentType, r.Header.Get("Content-Type"))
 	return m
 }

@@ -11,11 +11,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/connect-testengine/connect-testengine/plugins/message"
+	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
 func inputOf(t *testing.T, yaml string) *input {
@@ -90,6 +94,22 @@ func TestAWebhookIsAnsweredWhenItIsSafe(t *testing.T) {
 	status, body = send(i, post(`{"a":1}`, "X-Hub-Signature-256", sign("s3cret", `{"a":1}`)))
 	require.Equal(t, `200 {"message":"accepted before"}`, fmt.Sprint(status, " ", body))
 	require.Len(t, *taken, 1, "it is not passed on again")
+}
+
+// Whoever stands behind and lets webhooks wait has to know how long they waited.
+func TestAWebhookTellsHowLongItWaitedForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := inputOf(t, "max_body: 100B\nmax_in_flight: 100B\n")
+		taken := stream(t, i, nil)
+		require.NoError(t, i.inFlight.Acquire(t.Context(), 100))
+		go send(i, post("{}"))
+		time.Sleep(3 * time.Second)
+		i.inFlight.Release(100)
+		synctest.Wait()
+		require.Len(t, *taken, 1)
+		waited, _ := message.Int((*taken)[0], testengine.MetaWaited)
+		require.EqualValues(t, 3000, waited)
+	})
 }
 
 func TestRefusals(t *testing.T) {

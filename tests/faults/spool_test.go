@@ -27,6 +27,8 @@ import (
 type behind struct {
 	server *httptest.Server
 	away   atomic.Bool
+	// pause is how long it takes for each, one at a time; set before it is asked.
+	pause time.Duration
 
 	mu    sync.Mutex
 	has   map[string]int // Deliveries by upload id.
@@ -50,6 +52,7 @@ func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	offset, _ := strconv.ParseInt(r.Header.Get("Offset"), 10, 64)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	time.Sleep(b.pause)
 	if r.Header.Get("Kind") == "upload" {
 		b.has[r.Header.Get("Upload-Id")]++
 	}
@@ -115,6 +118,40 @@ func TestALogBehindThatIsAwayRefusesAndLosesNothing(t *testing.T) {
 	require.GreaterOrEqual(t, rate, 3.0, "times the live rate")
 }
 
+// A log behind that is never away, but takes a third of what comes: the door lets
+// few uploads at a time wait for it, so that none of them waits for long there. It
+// is those before the door that wait.
+func TestALogBehindThatIsSlowRefusesNothingAndKeepsNobodyWaiting(t *testing.T) {
+	b := newBehind(t)
+	b.pause = 10 * time.Millisecond
+	process := harness.Start(t, b.options(t))
+	process.WaitReady(time.Minute)
+	told := &ledger{sent: map[string]int{}, accepted: map[string]int{}}
+	var clients sync.WaitGroup
+	var longest atomic.Int64
+	beat := time.NewTicker(b.pause / 3)
+	defer beat.Stop()
+	for range 1500 {
+		upload := another(bodies.Small)
+		clients.Go(func() {
+			told.send(upload)
+			asked := time.Now()
+			status, answer := process.Upload(t.Context(), upload.Body)
+			told.note(upload, status, answer)
+			for took := int64(time.Since(asked)); took > longest.Load(); {
+				longest.CompareAndSwap(longest.Load(), took)
+			}
+		})
+		<-beat.C
+	}
+	clients.Wait()
+	t.Logf("%d uploads, of which %d are behind; the longest answer took %s", len(told.accepted), b.count(), time.Duration(longest.Load()))
+	require.Empty(t, told.unanswered, "nothing is refused")
+	require.Less(t, time.Duration(longest.Load()), 5*time.Second, "spill_after is a second")
+	process.Eventually(time.Minute, "everything is behind", func() bool { return b.count() >= len(told.accepted) })
+	requireBehind(t, b, told)
+}
+
 func TestASpoolThatIsKilledLosesNothing(t *testing.T) {
 	b := newBehind(t)
 	options := b.options(t)
@@ -177,25 +214,31 @@ func steady(ctx context.Context, t *testing.T, process *harness.Process, told *l
 	beat := time.NewTicker(time.Second / liveRate)
 	defer beat.Stop()
 	for ctx.Err() == nil {
-		uploads <- another()
+		uploads <- another(bodies.MB1)
 		<-beat.C
 	}
 	close(uploads)
 	senders.Wait()
 }
 
-// template is a body of 1 MB; at key stands its run key, which makes each copy another upload.
-var template = sync.OnceValues(func() (body []byte, key int) {
-	body = bodies.Generate(1, bodies.MB1)
-	marker := []byte(`"key":"`)
-	return body, bytes.Index(body, marker) + len(marker)
-})
+// template is a body; at key stands its run key, which makes each copy another upload.
+type template struct {
+	body []byte
+	key  int
+}
+
+var templates sync.Map // of template, by bodies.Kind
 
 var copies atomic.Uint64
 
-func another() world.Upload {
-	body, key := template()
-	body = bytes.Clone(body)
-	copy(body[key:], fmt.Sprintf("%016x", copies.Add(1)))
-	return world.Upload{Body: body, Executions: bodies.MB1.Executions()}
+func another(kind bodies.Kind) world.Upload {
+	made, ok := templates.Load(kind)
+	if !ok {
+		body, marker := bodies.Generate(1, kind), []byte(`"key":"`)
+		made, _ = templates.LoadOrStore(kind, template{body, bytes.Index(body, marker) + len(marker)})
+	}
+	of, _ := made.(template)
+	body := bytes.Clone(of.body)
+	copy(body[of.key:], fmt.Sprintf("%016x", copies.Add(1)))
+	return world.Upload{Body: body, Executions: kind.Executions()}
 }

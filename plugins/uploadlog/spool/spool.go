@@ -4,6 +4,7 @@
 package spool
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,9 +22,10 @@ type Spool struct {
 
 	mu      sync.Mutex
 	behind  bool
+	late    time.Time // When an upload last had waited long enough.
 	closed  bool
 	lanes   []lane
-	oldest  []*held // In the order in which they began to wait.
+	oldest  []*held // In the order in which they came.
 	spilled int64
 	free    time.Time // When the next batch of a backlog may go.
 }
@@ -57,14 +59,19 @@ func New(after time.Duration, rate int64, lanes int) *Spool {
 }
 
 // Durable takes an upload that was synced and calls ack once: at once when the
-// log behind is slow or away, else with Done or Round. Of one lane, numbers grow from call to call.
-func (s *Spool) Durable(now time.Time, places []Place, ack func()) {
+// log behind is slow or away, else with Done or Round. It waits since then, here or
+// where few are let in while the log behind is slow: so few that it does not look
+// slow from here. Of one lane, numbers grow from call to call.
+func (s *Spool) Durable(now, since time.Time, places []Place, ack func()) {
 	s.mu.Lock()
-	upload := &held{ack: ack, since: now}
+	upload := &held{ack: ack, since: since}
 	for _, p := range places {
 		if p.Number >= s.lanes[p.Lane].done {
 			upload.left++
 		}
+	}
+	if upload.left > 0 && now.Sub(since) >= s.after {
+		s.behind, s.late = true, now
 	}
 	if upload.left > 0 && !s.behind && !s.closed {
 		for _, p := range places {
@@ -102,24 +109,21 @@ func (s *Spool) Done(lane int, next int64) {
 	call(acks)
 }
 
-// Round answers what has waited long enough. oldest is how long the oldest entry
+// Round answers what has waited long enough, and with it everything: the log behind
+// counts as slow for as long again, so that not each has to find out. oldest is how long the oldest entry
 // that the log behind lacks has been there, 0 when it lacks none. It returns
 // whether the log behind is slow or away.
 func (s *Spool) Round(now time.Time, oldest time.Duration) (behind bool) {
 	s.mu.Lock()
-	s.behind = oldest > s.after
-	n := 0
-	for ; n < len(s.oldest); n++ {
-		if upload := s.oldest[n]; upload.ack != nil && now.Sub(upload.since) < s.after {
-			break
-		} else if upload.ack != nil {
-			s.behind = true
-		}
+	if slices.ContainsFunc(s.oldest, func(upload *held) bool { return upload.ack != nil && now.Sub(upload.since) >= s.after }) {
+		s.late = now
 	}
+	s.behind = oldest > s.after || now.Sub(s.late) < s.after
+	s.oldest = slices.DeleteFunc(s.oldest, func(upload *held) bool { return upload.ack == nil })
+	var acks []func()
 	if s.behind {
-		n = len(s.oldest) // Nobody waits for a log that is away.
+		acks = s.release() // Nobody waits for a log that is away.
 	}
-	acks := s.release(n)
 	behind = s.behind
 	s.mu.Unlock()
 	call(acks)
@@ -130,21 +134,21 @@ func (s *Spool) Round(now time.Time, oldest time.Duration) (behind bool) {
 func (s *Spool) Close() {
 	s.mu.Lock()
 	s.closed = true
-	acks := s.release(len(s.oldest))
+	acks := s.release()
 	s.mu.Unlock()
 	call(acks)
 }
 
-// release takes the n oldest uploads off the list and returns the acks of those not yet answered.
-func (s *Spool) release(n int) (acks []func()) {
-	for _, upload := range s.oldest[:n] {
+// release empties the list and returns the acks of those not yet answered.
+func (s *Spool) release() (acks []func()) {
+	for _, upload := range s.oldest {
 		if upload.ack != nil {
 			acks = append(acks, upload.ack)
 			upload.ack = nil
 			s.spilled++
 		}
 	}
-	s.oldest = drop(s.oldest, n)
+	s.oldest = nil
 	return acks
 }
 

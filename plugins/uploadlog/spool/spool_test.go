@@ -18,7 +18,11 @@ func newStory(rate int64) *story { return &story{Spool: New(10*time.Second, rate
 func at(second int) time.Time { return time.Unix(1_000+int64(second), 0) }
 
 func (s *story) durable(second int, name string, places ...Place) {
-	s.Durable(at(second), places, func() { s.answered = append(s.answered, name) })
+	s.Durable(at(second), at(second), places, func() { s.answered = append(s.answered, name) })
+}
+
+func (s *story) waited(second, since int, name string, places ...Place) {
+	s.Durable(at(second), at(since), places, func() { s.answered = append(s.answered, name) })
 }
 
 func (s *story) round(second, oldest int) bool {
@@ -74,6 +78,21 @@ func TestWhenAnUploadIsAnswered(t *testing.T) {
 			s.durable(1, "a", Place{0, 1})
 			s.round(2, 3)
 		}, nil, 0},
+		{"with what it waited before it came, and what comes next at once", func(s *story) {
+			s.waited(2, -8, "a", Place{0, 1})
+			s.durable(2, "b", Place{0, 2})
+			s.round(11, 1)
+			s.durable(11, "c", Place{0, 3})
+			s.round(12, 1)
+			s.durable(12, "d", Place{0, 4})
+		}, []string{"a", "b", "c"}, 3},
+		{"soon when it waited almost long enough before it came", func(s *story) {
+			s.durable(0, "a", Place{0, 1})
+			s.waited(2, -7, "b", Place{0, 2})
+			s.round(2, 2)
+			s.durable(2, "c", Place{0, 3})
+			s.round(3, 3)
+		}, []string{"a", "b", "c"}, 3},
 		{"when the buffer closes", func(s *story) {
 			s.durable(0, "a", Place{0, 1})
 			s.Close()

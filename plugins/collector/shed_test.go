@@ -71,7 +71,11 @@ func TestAnUploadTellsHowLongItWaitedForOthers(t *testing.T) {
 			door := h.input.door
 			release := test.hold(door)
 			answered := make(chan reply, 1)
-			go func() { answered <- h.upload(t, body(oneExecution)) }()
+			go func() {
+				answer, _ := h.try(t.Context(), http.MethodPost, "/v1/uploads", bytes.NewReader(body(oneExecution)),
+					"Authorization", "Token "+writeToken, "Content-Type", "application/json")
+				answered <- answer
+			}()
 			require.Eventually(t, func() bool { return door.gate.limiter.Waiting()+door.inFlight.Waiting() == 1 }, 10*time.Second, time.Millisecond)
 			began := time.Now()
 			require.Never(t, func() bool { return len(answered) > 0 }, 20*time.Millisecond, time.Millisecond)

@@ -64,7 +64,7 @@ Metrics: `+"`testengine_chunk_payloads_total{mode}` (mode `whole` for those that
 					Description("A cache (`file`, `aws_s3`, …) that keeps payloads above the threshold. Empty for none.").
 					Default(""),
 				service.NewStringField(cfThreshold).
-					Description("Payloads above this go into the cache whole, under their `payload_id`, and only a note of them is passed on, with the key as metadata `claim_check`. Input `webhook_reassemble` with the same cache fetches them again. Nothing is deleted from the cache.").
+					Description("Payloads above this go into the cache whole, under their `payload_id` (its hash, unless that is up to 128 letters, digits, dots, dashes and underscores), and only a note of them is passed on, with the key as metadata `claim_check`. Input `webhook_reassemble` with the same cache fetches them again. Nothing is deleted from the cache.").
 					Default("64MB"),
 			).Description("Leave very large payloads in a store and send a note.").Advanced(),
 		).

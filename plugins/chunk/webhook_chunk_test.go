@@ -177,6 +177,24 @@ func TestAVeryLargePayloadIsLeftInACache(t *testing.T) {
 	require.Equal(t, body, string(stored))
 }
 
+// A delivery's id is a header, and who has overheard a signed webhook can write any: a cache of files must not lead him out of its folder.
+func TestAClaimStaysInItsCache(t *testing.T) {
+	for _, id := range []string{"../outside", "/etc/passwd", "a/../../b", ".", "..", ".hidden", "a\x00b", strings.Repeat("x", 300), "tête"} {
+		c := chunkerOf(t, "max_bytes: 64B\npayload_id: ${! @delivery }\nclaim_check: { cache: store, threshold: 1kB }", service.MockResourcesOptAddCache("store"))
+		batch, _ := process(t, c, with(service.NewMessage([]byte(pushes(100))), "delivery", id))
+		key := message.Text(batch[0], testengine.MetaClaimCheck)
+		require.Regexp(t, `^[0-9a-f]{32}$`, key, id)
+		stored, err := c.claims.get(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, pushes(100), string(stored))
+		_, err = c.claims.get(t.Context(), id)
+		require.ErrorIs(t, err, service.ErrKeyNotFound, "nor does a reader go there whom a record sends")
+	}
+	c := chunkerOf(t, "max_bytes: 64B\npayload_id: ${! @delivery }\nclaim_check: { cache: store, threshold: 1kB }", service.MockResourcesOptAddCache("store"))
+	batch, _ := process(t, c, with(service.NewMessage([]byte(pushes(100))), "delivery", "72d3162e-cc78-11e3"))
+	require.Equal(t, "72d3162e-cc78-11e3", message.Text(batch[0], testengine.MetaClaimCheck))
+}
+
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for _, c := range []struct{ yaml, reason string }{
 		{"max_bytes: much", `reading max_bytes: "much" is no size such as 32MiB`},

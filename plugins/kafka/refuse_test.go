@@ -130,7 +130,7 @@ output:
 			yaml: func(dir string) string {
 				return strings.Replace(exactlyOnce(dir), "topic: results", "topic: reslts", 1)
 			},
-			want: "topic reslts does not exist: `connect-testengine topics create` makes it",
+			want: "topic reslts does not exist: `connect-testengine topics create` makes those of config/topics.yaml",
 		},
 		{
 			name: "the same without a transaction",

@@ -45,7 +45,7 @@ input: {generate: {mapping: 'root = "again"', interval: 20ms}}
 output: {file: {path: OUT, codec: lines}}
 `
 
-const refusalSentence = "The stream ends: topic nowhere does not exist: `connect-testengine topics create` makes it"
+const refusalSentence = "The stream ends: topic nowhere does not exist: `connect-testengine topics create` makes those of config/topics.yaml"
 
 // refusal is a folder of streams, one of which is refused.
 func refusal(t *testing.T, refused string) (dir, out string) {

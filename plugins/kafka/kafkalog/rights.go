@@ -72,7 +72,7 @@ func FindTopics(ctx context.Context, client *kgo.Client, write bool, names ...st
 		name := *topic.Topic
 		switch err := kerr.ErrorForCode(topic.ErrorCode); {
 		case errors.Is(err, kerr.UnknownTopicOrPartition):
-			return nil, refuse("topic %s does not exist: `connect-testengine topics create` makes it", name)
+			return nil, refuse("topic %s does not exist: `connect-testengine topics create` makes those of config/topics.yaml", name)
 		case forbidden(err), err == nil && !allowed(topic.AuthorizedOperations, right):
 			return nil, refuse("the brokers deny the right to %s topic %s", what, name)
 		case err != nil:

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -24,10 +23,7 @@ func stateCommand() *ucli.Command {
 				Name: "list", ArgsUsage: "DIR", Action: listState,
 				Usage: "List partitions, snapshots and tables of a state's folder; a running process may hold it",
 			},
-			{
-				Name: "export", ArgsUsage: "DIR FILE", Action: exportState,
-				Usage: "Write the newest snapshots as lines of JSON (FILE - is the standard output); a running process may hold the folder",
-			},
+			exportCommand(),
 			importCommand(),
 			{
 				Name: "verify", ArgsUsage: "DIR REPLAYED", Action: verifyState,
@@ -84,20 +80,6 @@ func listState(c *ucli.Context) error {
 		say(w, "\n")
 	}
 	return w.Flush()
-}
-
-func exportState(c *ucli.Context) error {
-	if err := arguments(c, 2); err != nil {
-		return err
-	}
-	if c.Args().Get(1) == "-" {
-		return state.Export(c.Context, disk.OS(), c.Args().Get(0), c.App.Writer)
-	}
-	file, err := os.OpenFile(c.Args().Get(1), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("exporting the state: %w", err)
-	}
-	return errors.Join(state.Export(c.Context, disk.OS(), c.Args().Get(0), file), file.Sync(), file.Close())
 }
 
 var errDiffer = errors.New("the states differ")

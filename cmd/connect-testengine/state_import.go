@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	ucli "github.com/urfave/cli/v2"
@@ -20,22 +22,25 @@ import (
 
 func importCommand() *ucli.Command {
 	return &ucli.Command{
-		Name: "import", ArgsUsage: "FILE DIR", Action: importState,
-		Usage: "Make a new folder of an exported state, for its log or for another one, which may have more partitions",
+		Name: "import", ArgsUsage: "FILE TO", Action: importState,
+		Usage: "Make a state of an exported one, in a folder or a store, for its log or for another one, which may have more partitions",
 		Description: `A topic keeps its number of partitions: more of them are a new topic. Nothing is lost or doubled, and detection
 forgets nothing, when detect_flaky goes from uploads (6 partitions) to uploads_12 like this:
 
 1. Stop the doors (ingest_uploads); their spools hold what comes, or they answer 503 and collectors try again.
 2. Wait until detect_flaky has read everything (testengine_kafka_lag_records is 0 everywhere). Stop all of its processes but
-   one, wait until that one has all partitions, and stop it: its folder has the whole state.
+   one, let that one have all partitions for a snapshot_interval (30 s), and stop it. Its folder, OLD, has the whole state:
+   the export of step 4 refuses when a partition is not there or stands elsewhere; then start that process once more.
 3. Make the new topics, of which the broker stamps the records (connect-testengine topics create --file): uploads_12, and
    with it the topics of results, since partition 7 of uploads goes to partition 7 of those. They may be the old ones with
    more partitions (kafka-topics --alter --partitions 12) or have new names. The group begins at 0 in uploads_12.
-4. connect-testengine state export OLD state.jsonl
-   connect-testengine state import --log ID --partitions 12 state.jsonl NEW
-   where ID is the new topic's id as the broker's tools print it (kafka-topics --describe).
-5. Start one process of detect_flaky with topics: [ uploads_12 ] on the folder NEW, then the others, which get their
-   partitions' state from the store that it uploads to, and the doors with uploads_12 as their topic.
+4. connect-testengine state export --group detect_flaky OLD state.jsonl
+   connect-testengine state import --log ID --partitions 12 state.jsonl TO
+   where ID is the new topic's id as the broker's tools print it (kafka-topics --describe), and TO is an empty store:
+   store:DIRECTORY, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME&path_style=true (the credentials come from the
+   environment or the machine's role). A fleet of one process may do with a folder.
+5. Start all processes of detect_flaky with topics: [ uploads_12 ], on empty data folders and that store (or the one process
+   on that folder), and the doors with uploads_12 as their topic. Whoever gets a partition begins with its state.
 
 The new number has to be a multiple of the old one: a partition's suites then come from one partition. Each new partition gets
 what its predecessor knew of the suites whose keys (org/suite) it has now, and the time of its log, so runs that are open
@@ -73,7 +78,23 @@ func importState(c *ucli.Context) error {
 		Pipeline: c.String("pipeline"),
 		Division: division(),
 	}
-	return state.Import(disk.OS(), c.Args().Get(1), from, target)
+	to, err := statePlace(c.Context, c.Args().Get(1))
+	if err != nil {
+		return err
+	}
+	if to.Depot == nil {
+		return state.Import(disk.OS(), to.Dir, from, target)
+	}
+	temporary, err := os.MkdirTemp("", "testengine-import-")
+	if err != nil {
+		return fmt.Errorf("importing a state: %w", err)
+	}
+	defer os.RemoveAll(temporary) //nolint:errcheck // it is in the system's folder for such files
+	dir := filepath.Join(temporary, "state")
+	if err := state.Import(disk.OS(), dir, from, target); err != nil {
+		return err
+	}
+	return state.Publish(c.Context, disk.OS(), dir, state.Options{Depot: to.Depot, Process: "import", Now: time.Now})
 }
 
 // division is how the tables of our processors are shared out over the partitions of a topic.

@@ -56,8 +56,8 @@ const (
 	MetaPartition = "partition" // the lane, or the partition of a topic
 	MetaOffset    = "offset"
 	MetaTopic     = "kafka_topic" // of the record; a lane has none
-	MetaLogTime   = "log_time" // T: greatest time of the records up to this one, unix milliseconds
-	MetaCycle     = "cycle"    // the Kafka transaction that the record belongs to
+	MetaLogTime   = "log_time"    // T: greatest time of the records up to this one, unix milliseconds
+	MetaCycle     = "cycle"       // the Kafka transaction that the record belongs to
 	// A store that is fed in ranges takes [begin, end) of a partition whole.
 	MetaRangeBegin = "range_begin"
 	MetaRangeEnd   = "range_end"

@@ -54,15 +54,21 @@ func TestAFleetGrowsToMorePartitions(t *testing.T) {
 	after.Stop()
 	f.drained("detect_flaky", grownTopic)
 	require.Zero(t, f.workers[0].Stop(ending), f.workers[0].Output())
+	f.grew(before, after)
+}
+
+// grew holds what both topics have become against what one process over both says.
+func (f *fleet) grew(before, after *feed) {
+	f.t.Helper()
 	should := f.askOverBoth()
-	require.Equal(t, should.executions, f.stored(should))
+	require.Equal(f.t, should.executions, f.stored(should))
 	sum := int64(0)
 	for _, n := range should.executions {
 		sum += int64(n)
 	}
-	require.Greater(t, sum, before.executions.Load(), "there is news in the new topic")
-	require.Less(t, sum, before.executions.Load()+after.executions.Load(), "and what was known")
-	t.Logf("%d uploads, %d verdicts over both topics", len(should.executions), len(should.verdicts))
+	require.Greater(f.t, sum, before.executions.Load(), "there is news in the new topic")
+	require.Less(f.t, sum, before.executions.Load()+after.executions.Load(), "and what was known")
+	f.t.Logf("%d uploads, %d verdicts over both topics", len(should.executions), len(should.verdicts))
 }
 
 func startOn(f *fleet, name string, set ...string) *harness.Process {

@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,25 +19,13 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/tests/harness"
 )
-
-// server starts versitygw with one bucket and returns its address.
-func server(t *testing.T) (endpoint string) {
-	t.Helper()
-	dir := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "data", "states"), 0o750))
-	start := exec.CommandContext(t.Context(), "../services/s3.sh", "start", dir)
-	start.Env = append(os.Environ(), fmt.Sprintf("S3_OWNER=%d", os.Getpid()))
-	out, err := start.Output()
-	require.NoError(t, err, "tests/services/s3.sh start: %s", out)
-	t.Cleanup(func() { require.NoError(t, exec.Command("../services/s3.sh", "stop", dir).Run()) })
-	return strings.TrimSpace(string(out))
-}
 
 func open(t *testing.T, endpoint, prefix string) *bucket.Bucket {
 	t.Helper()
 	b, err := bucket.New(t.Context(), bucket.Config{
-		Bucket: "states", Prefix: prefix, Endpoint: endpoint, Region: "us-east-1", PathStyle: true, ID: "test", Secret: "testsecret",
+		Bucket: "states", Prefix: prefix, Endpoint: endpoint, Region: "us-east-1", PathStyle: true, ID: harness.S3ID, Secret: harness.S3Secret,
 	})
 	require.NoError(t, err)
 	return b
@@ -55,7 +40,7 @@ func (c *content) WriteAt(p []byte, at int64) (int, error) {
 }
 
 func TestABucketIsADepot(t *testing.T) {
-	endpoint := server(t)
+	endpoint := harness.StartS3(t, "states")
 	b := open(t, endpoint, "flaky")
 	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<20)
 	require.NoError(t, b.Put(t.Context(), "0000/a", bytes.NewReader(big), int64(len(big))))
@@ -107,7 +92,7 @@ func node(t *testing.T, endpoint, name string) *state.Store {
 }
 
 func TestStateMovesThroughS3(t *testing.T) {
-	endpoint := server(t)
+	endpoint := harness.StartS3(t, "states")
 	log := testengine.LogIdentity{ID: "topic-1", Partitions: 1}
 	const perNode = 40
 	for n := range int64(3) {

@@ -1,6 +1,7 @@
 package depot_test
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"path"
@@ -264,4 +265,48 @@ func olderNode(t *testing.T) *crashdisk.Disk {
 	require.NoError(t, n.work(45))
 	require.NoError(t, n.Close(t.Context()))
 	return n.disk
+}
+
+// imported is a state that another log has left, in a folder for this one, where it
+// stands before the first record.
+func imported(t *testing.T) *crashdisk.Disk {
+	t.Helper()
+	_, first, _ := uploaded(t, 5)
+	require.NoError(t, first.Close(t.Context()))
+	var lines bytes.Buffer
+	require.NoError(t, state.Export(t.Context(), first.disk, "state", &lines))
+	own := crashdisk.New(7)
+	require.NoError(t, state.Import(own, "state", &lines, state.Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 1}}))
+	return own
+}
+
+func TestAnImportedStateIsThereForEveryNode(t *testing.T) {
+	log := testengine.LogIdentity{ID: "log-b", Partitions: 1}
+	for name, upload := range map[string]func(own *crashdisk.Disk, shared *crashdisk.Disk, directory state.Depot){
+		"published at once": func(own, _ *crashdisk.Disk, directory state.Depot) {
+			require.NoError(t, state.Publish(t.Context(), own, "state", state.Options{Depot: directory}))
+			require.ErrorContains(t, state.Publish(t.Context(), own, "state", state.Options{Depot: directory}), "it holds a state already")
+		},
+		"uploaded by the process that has its folder": func(own, shared *crashdisk.Disk, _ state.Depot) {
+			one := openNode(t, "one", own, shared, &clock{now: time.Unix(1_800_000_000, 0)})
+			next, err := one.Restore(t.Context(), log, 0, 0, 0)
+			require.NoError(t, err)
+			require.Zero(t, next)
+			require.NoError(t, one.Upload(t.Context()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own, shared := imported(t), crashdisk.New(8)
+			directory, err := depot.NewDirectory(shared, "depot")
+			require.NoError(t, err)
+			upload(own, shared, directory)
+			another := openNode(t, "another", crashdisk.New(9), shared, &clock{now: time.Unix(1_800_000_000, 0)})
+			next, err := another.Restore(t.Context(), log, 0, 0, 0)
+			require.NoError(t, err)
+			require.Zero(t, next, "it stands before the first record of its log")
+			table, err := another.Table(t.Context(), "a", 0, "v1")
+			require.NoError(t, err)
+			require.Equal(t, fold(t, 50), dump(table), "and knows what was before")
+		})
+	}
 }

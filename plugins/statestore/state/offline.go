@@ -59,6 +59,25 @@ func Snapshots(d disk.Disk, dir string) (all []Snapshot, err error) {
 	return all, err
 }
 
+// CheckWhole is the guard against a folder that has only a part of a state, as one
+// process of a fleet has: what the others know would be forgotten without a word.
+// stands is the next record of each partition, where that is known.
+func CheckWhole(d disk.Disk, dir string, stands map[int]int64) error {
+	all, err := Snapshots(d, dir)
+	if err != nil {
+		return err
+	}
+	if have, should := len(all), all[0].Partitions; have < should {
+		return fmt.Errorf("%s has %d of %d partitions, the others are with other processes: let one process have all of them, until `state list` shows them here", dir, have, should)
+	}
+	for _, s := range all {
+		if stand, known := stands[s.Partition]; known && s.Next != stand {
+			return fmt.Errorf("partition %d stands at record %d in %s and at %d in the group: let one process have all partitions, and stop it", s.Partition, s.Next, dir, stand)
+		}
+	}
+	return nil
+}
+
 func (f *folder) snapshot() Snapshot {
 	m := f.manifests[0]
 	s := Snapshot{

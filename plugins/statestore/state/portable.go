@@ -40,7 +40,7 @@ const (
 	maxPortable    = 1 << 20
 )
 
-// Export writes the newest snapshot of every partition as lines of JSON.
+// Export writes the newest snapshot of every partition in the folder as lines of JSON.
 func Export(ctx context.Context, d disk.Disk, dir string, to io.Writer) error {
 	all, err := Snapshots(d, dir)
 	if err != nil {

@@ -160,3 +160,26 @@ func TestAResetStateBeginsEmptyAtARecord(t *testing.T) {
 	_, err = Reset(d, "state", 7, 0)
 	require.ErrorContains(t, err, "no such partition")
 }
+
+func TestAPartOfAStateIsNotTakenForTheWhole(t *testing.T) {
+	d := crashdisk.New(1)
+	log := testengine.LogIdentity{ID: "log-a", Partitions: 3}
+	s := openTest(t, d, Options{})
+	work := func(partition int) {
+		_, err := s.Restore(t.Context(), log, partition, 0, 0)
+		require.NoError(t, err)
+		table, err := s.Table(t.Context(), "a", partition, "v1")
+		require.NoError(t, err)
+		require.NoError(t, table.Begin(0, 1000))
+		require.NoError(t, table.End())
+		s.Acked(partition, 1)
+		require.NoError(t, s.Snapshot(t.Context()))
+	}
+	work(0)
+	work(2)
+	require.ErrorContains(t, CheckWhole(d, "state", nil), "state has 2 of 3 partitions, the others are with other processes")
+	work(1)
+	require.NoError(t, CheckWhole(d, "state", nil))
+	require.NoError(t, CheckWhole(d, "state", map[int]int64{0: 1, 1: 1, 2: 1}))
+	require.ErrorContains(t, CheckWhole(d, "state", map[int]int64{0: 1, 1: 4, 2: 1}), "partition 1 stands at record 1 in state and at 4 in the group")
+}

@@ -107,7 +107,9 @@ func (p *partition) uploadJob() (*uploadJob, error) {
 		return nil, nil //nolint:nilnil // nothing to do
 	}
 	m := p.folder.manifests[0]
-	if m.Number <= p.remote.done || m.S < 0 && m.Epoch == 0 {
+	// Before the first record there is only what was imported, in a base, or a reset.
+	nothing := m.S < 0 && m.Epoch == 0 && m.Base == nil
+	if m.Number <= p.remote.done || nothing {
 		return nil, nil //nolint:nilnil // nothing to do
 	}
 	job := &uploadJob{partition: p, remote: p.remote, manifest: m, open: map[string]disk.File{}}

@@ -73,10 +73,10 @@ func reassembleFields() []*service.ConfigField {
 		service.NewStringField(rfSourceBytes).
 			Description("How many bytes the open payloads of one source may hold. Beyond it the oldest of them is given up.").
 			Default("256MB"),
-		service.NewIntField(rfMaxPieces).
+		fields.NewNumber(rfMaxPieces, 1, fields.Endless).
 			Description("The most pieces a payload may have.").
 			Default(100_000).Advanced(),
-		service.NewIntField(rfRemembered).
+		fields.NewNumber(rfRemembered, 0, fields.Endless).
 			Description("How many payloads that were whole are remembered, to drop pieces that come again.").
 			Default(10_000).Advanced(),
 		service.NewStringField(rfClaimCheck).
@@ -97,7 +97,7 @@ func reassembleFromParsed(conf *service.ParsedConfig) (c reassembleConfig, err e
 	p := fields.Into(&err, conf)
 	c.limits = join.Limits{
 		Timeout: p.Duration(rfTimeout), SourceBytes: int64(sizeFrom(p, rfSourceBytes)),
-		MaxPieces: p.Number(rfMaxPieces), Remembered: p.Number(rfRemembered),
+		MaxPieces: p.NumberWithin(1, fields.Endless, rfMaxPieces), Remembered: p.NumberWithin(0, fields.Endless, rfRemembered),
 	}
 	c.source, c.cache = p.Interpolated(rfSource), p.Text(rfClaimCheck)
 	return c, err

@@ -53,9 +53,9 @@ Metrics: `+"`testengine_reassemble_payloads_total{result}`"+` (joined, timeout, 
 			service.NewStringField(pfBytes).
 				Description("How many bytes the open payloads of a partition may hold.").
 				Default("128MB"),
-			service.NewIntField(pfMaxPieces).
+			fields.NewNumber(pfMaxPieces, 1, hold.MaxPieces).
 				Description("The most pieces a payload may have.").
-				Default(1000).Advanced().LintRule(`root = if this < 1 || this > 5000 { "max_pieces must be between 1 and 5000" }`),
+				Default(1000).Advanced(),
 		).
 		Example("In front of the decoder", "An upload with one execution of more than 900 kB comes in pieces.", `
 pipeline:
@@ -79,10 +79,7 @@ func holderFromParsed(conf *service.ParsedConfig, res *service.Resources) (*hold
 	h := &holder{results: res.Metrics().NewCounter("testengine_reassemble_payloads_total", "result"), log: res.Logger()}
 	var err error
 	p := fields.Into(&err, conf)
-	timeout, bytes, pieces := p.Duration(pfTimeout), sizeFrom(p, pfBytes), p.Number(pfMaxPieces)
-	if pieces < 1 || pieces > hold.MaxPieces {
-		p.Keep(fmt.Errorf("reading %s: it must be between 1 and %d", pfMaxPieces, hold.MaxPieces))
-	}
+	timeout, bytes, pieces := p.Duration(pfTimeout), sizeFrom(p, pfBytes), p.NumberWithin(1, hold.MaxPieces, pfMaxPieces)
 	if err != nil {
 		return nil, err
 	}

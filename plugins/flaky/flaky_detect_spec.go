@@ -1,6 +1,8 @@
 package flaky
 
 import (
+	"math"
+
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/connect-testengine/connect-testengine/plugins/flaky/detect"
@@ -106,30 +108,30 @@ func anyOf(texts []string) []any {
 }
 
 // monitorField begins the object of a monitor.
-func monitorField(name, description string, fields ...*service.ConfigField) *service.ConfigField {
+func monitorField(name, description string, more ...*service.ConfigField) *service.ConfigField {
 	all := []*service.ConfigField{
 		service.NewBoolField(fieldEnabled).Default(true).Description("Whether this monitor looks at tests at all."),
 		service.NewBoolField(fieldDryRun).Default(false).
 			Description("Mark the verdicts this monitor decides: their evidence has `numbers.dry_run` 1 and a note that begins with \"dry run\"."),
 	}
-	return service.NewObjectField(name, append(all, fields...)...).Description(description)
+	return service.NewObjectField(name, append(all, more...)...).Description(description)
 }
 
 func stormField(d detect.Storm) *service.ConfigField {
 	return service.NewObjectField(fieldStorm,
 		service.NewBoolField(fieldEnabled).Default(!d.Disabled).
 			Description("Whether failures of a storm are kept out of what is concluded about tests."),
-		service.NewIntField(fieldMinFailures).Default(d.MinFailures).
+		fields.NewNumber(fieldMinFailures, 1, fields.Endless).Default(d.MinFailures).
 			Description("How many failing tests make a storm at the least."),
-		service.NewFloatField(fieldFactor).Default(d.Factor).
+		fields.NewDecimal(fieldFactor, 0, math.Inf(1)).Default(d.Factor).
 			Description("How many times more than usual must fail: than the median of the last 100 runs of this kind, plus one."),
-		service.NewFloatField(fieldShare).Default(d.Share).Description("The share of executions that makes a storm whatever is usual."),
-		service.NewIntField(fieldShareTests).Default(d.ShareTests).Description("How many tests must fail for the share to count."),
-		service.NewIntField(fieldSignatureTests).Default(d.SignatureTests).
+		fields.NewShare(fieldShare).Default(d.Share).Description("The share of executions that makes a storm whatever is usual."),
+		fields.NewNumber(fieldShareTests, 1, fields.Endless).Default(d.ShareTests).Description("How many tests must fail for the share to count."),
+		fields.NewNumber(fieldSignatureTests, 1, fields.Endless).Default(d.SignatureTests).
 			Description("How many tests of one run that fail with one message are a cluster."),
-		service.NewFloatField(fieldHostChance).Default(d.HostChance).
+		fields.NewShare(fieldHostChance).Default(d.HostChance).
 			Description("A host is at fault when the chance of its failures, measured by the other hosts, is below this."),
-		service.NewIntField(fieldBranches).Default(d.Branches).
+		fields.NewNumber(fieldBranches, 1, fields.Endless).Default(d.Branches).
 			Description("On how many branches one message within the window, in several tests, is an incident."),
 		fields.NewDuration(fieldWindow).Default("1h").Description("How far back hosts and branches are compared."),
 	).Description("Which failures are the infrastructure's and not the tests'.")
@@ -145,17 +147,16 @@ func retryField() *service.ConfigField {
 
 func filterField(d detect.ThreeStateFilter) *service.ConfigField {
 	return monitorField(fieldFilter, "A Bayes filter over the default branch in commit order: is the test healthy, flaky or broken?",
-		service.NewFloatField(fieldAlarm).Default(d.Alarm).Description("The belief in flakiness at which `flaky.detected` is said. Two retries that pass, hours apart, reach 0.95; with 0.97 about half as many verdicts are wrong, and they come about half a failing run later."),
-		service.NewFloatField(fieldSuspect).Default(d.Suspect).Description("The belief at which `flaky.suspected` is said."),
-		service.NewFloatField(fieldRecover).Default(d.Recover).Description("The belief at which a suspicion ends."))
+		fields.NewShare(fieldAlarm).Default(d.Alarm).Description("The belief in flakiness at which `flaky.detected` is said. Two retries that pass, hours apart, reach 0.95; with 0.97 about half as many verdicts are wrong, and they come about half a failing run later."),
+		fields.NewShare(fieldSuspect).Default(d.Suspect).Description("The belief at which `flaky.suspected` is said."),
+		fields.NewShare(fieldRecover).Default(d.Recover).Description("The belief at which a suspicion ends."))
 }
 
 func transitionField(d detect.TransitionCount) *service.ConfigField {
 	return monitorField(fieldTransition, "Changes between passed and failed among the last results of the default branch, divided by the window.",
-		service.NewIntField(fieldWindow).Default(d.Window).Description("How many results the window holds, up to 112.").
-			LintRule(`root = if this < 2 || this > 112 { "window must be between 2 and 112" }`),
-		service.NewFloatField(fieldAlarm).Default(d.Alarm).Description("The score at or above which the monitor is in alarm."),
-		service.NewFloatField(fieldRecover).Default(d.Recover).Description("The score at or below which the alarm ends."),
+		fields.NewNumber(fieldWindow, 2, 112).Default(d.Window).Description("How many results the window holds, up to 112."),
+		fields.NewShare(fieldAlarm).Default(d.Alarm).Description("The score at or above which the monitor is in alarm."),
+		fields.NewShare(fieldRecover).Default(d.Recover).Description("The score at or below which the alarm ends."),
 		service.NewStringEnumField(fieldTransitions, "both", "passed_to_failed", "failed_to_passed").Default(d.Transitions).
 			Description("Which changes count."),
 		service.NewBoolField(fieldDetects).Default(d.Detects).
@@ -164,18 +165,18 @@ func transitionField(d detect.TransitionCount) *service.ConfigField {
 
 func brokenField(d detect.BrokenTest) *service.ConfigField {
 	return monitorField(fieldBroken, "Says `test.broken` and `test.fixed` on the default branch, for flaky tests too.",
-		service.NewIntField(fieldCommits).Default(d.Commits).Description("How many failing commits in a row break a test."),
-		service.NewFloatField(fieldPosterior).Default(d.Posterior).Description("The belief in a break that suffices after two failing commits."))
+		fields.NewNumber(fieldCommits, 1, fields.Endless).Default(d.Commits).Description("How many failing commits in a row break a test."),
+		fields.NewShare(fieldPosterior).Default(d.Posterior).Description("The belief in a break that suffices after two failing commits."))
 }
 
 func healingField(d detect.Healing) *service.ConfigField {
 	return service.NewObjectField(fieldHealing,
-		service.NewFloatField(fieldFactor).Default(d.Factor).
+		fields.NewDecimal(fieldFactor, 0, math.Inf(1)).Default(d.Factor).
 			Description("The clean runs needed are this divided by the failure rate seen."),
-		service.NewIntField(fieldMinRuns).Default(d.MinRuns).Description("Never fewer clean runs than this."),
-		service.NewIntField(fieldMaxRuns).Default(d.MaxRuns).Description("Never more clean runs than this."),
+		fields.NewNumber(fieldMinRuns, 1, fields.Endless).Default(d.MinRuns).Description("Never fewer clean runs than this."),
+		fields.NewNumber(fieldMaxRuns, 1, fields.Endless).Default(d.MaxRuns).Description("Never more clean runs than this."),
 		fields.NewDuration(fieldQuiet).Default("168h").Description("The least time without a failure."),
-		service.NewFloatField(fieldGap).Default(d.Gap).
+		fields.NewDecimal(fieldGap, 0, math.Inf(1)).Default(d.Gap).
 			Description("How many times the longest gap between two failures must pass without one."),
 		fields.NewDuration(fieldStale).Default("720h").
 			Description("After how long without a failure a flaky test that does not run often enough to heal is `flaky.stale`."),

@@ -55,7 +55,7 @@ func kafkaClientFields(need bool) []*service.ConfigField {
 		Description("Addresses of brokers, host:port. One that answers is enough to find the others.").
 		Example([]string{"127.0.0.1:9092"})
 	if !need {
-		brokers = brokers.Default([]string{}).
+		brokers = brokers.Default([]any{}).
 			Description("Addresses of brokers, host:port. Not used with `transaction`, whose brokers count.")
 	}
 	return []*service.ConfigField{

@@ -119,7 +119,7 @@ func kafkaStatefulReadFields() []*service.ConfigField {
 			Description("The topic for records that can never be processed: damaged, of an unknown schema, in the wrong partition, or failing alone three times. They keep their key and headers; `dead_letter_reason`, `_topic`, `_partition` and `_offset` are added. Empty drops them, with a line in the log.").
 			Default("dead_letters"),
 		service.NewObjectField(ksRanges,
-			service.NewIntField(ksRangeRows).Description("Cut a range at so many rows (header `rows` of a record, else 1); 0 does not cut ranges. Stores like 50,000 to 200,000.").Default(0),
+			fields.NewNumber(ksRangeRows, 0, fields.Endless).Description("Cut a range at so many rows (header `rows` of a record, else 1); 0 does not cut ranges. Stores like 50,000 to 200,000.").Default(0),
 			service.NewStringField(ksRangeBytes).Description("Cut a range at so many bytes.").Default("16MB"),
 			fields.NewDuration(ksRangePeriod).Description("Cut a range when its first record has waited so long.").Default("1s"),
 			service.NewStringField(ksRangeStore).Description("The label of the `duckdb_database` behind. At start the input checks that the store has everything before the committed offset.").Default(""),
@@ -133,7 +133,7 @@ func kafkaStatefulLimitFields() []*service.ConfigField {
 			Description("How long a transaction gathers records, counted from its first.").Default("150ms"),
 		fields.NewDuration(ksAbortAfter).
 			Description("A cycle whose batches have not come back after this is aborted, as soon as they have. Less than the transaction's timeout.").Default("5s"),
-		service.NewIntField(ksBatchRecords).
+		fields.NewNumber(ksBatchRecords, 1, fields.Endless).
 			Description("The most records in one batch.").Default(512),
 		service.NewStringField(ksBatchBytes).
 			Description("The most bytes in one batch. A larger record is a batch of its own.").Default("32MB"),
@@ -185,7 +185,7 @@ func kafkaStatefulFromParsed(conf *service.ParsedConfig) (c kafkaStatefulConfig,
 	o := &c.options
 	o.Group, o.InstanceID, o.DeadLetters = p.Text(kfGroup), p.Text(kfInstanceID), p.Text(kfDeadLetters)
 	o.CheckKeys, o.CreatedTimes = p.Truth(ksCheckKeys), p.Text(ksLogTime) == logTimeCreated
-	o.Ranges = kafkalog.RangeLimit{Rows: int64(r.Number(ksRangeRows)), Bytes: r.Bytes(ksRangeBytes), Period: r.Duration(ksRangePeriod)}
+	o.Ranges = kafkalog.RangeLimit{Rows: int64(r.NumberWithin(0, fields.Endless, ksRangeRows)), Bytes: r.Bytes(ksRangeBytes), Period: r.Duration(ksRangePeriod)}
 	o.Cycle, o.AbortAfter = p.Duration(ksCycle), p.Duration(ksAbortAfter)
 	o.BatchRecords, o.BatchBytes, o.BufferedBytes = p.Number(ksBatchRecords), p.Bytes(ksBatchBytes), p.Bytes(ksMaxBuffered)
 	o.FetchBytes, o.FetchPartitionBytes = int32(p.Bytes(ksFetchBytes)), int32(p.Bytes(ksFetchPartition))

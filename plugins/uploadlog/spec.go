@@ -137,7 +137,7 @@ func uploadLogLimitFields() []*service.ConfigField {
 			Description("The size of one file of the log, reserved in advance. The largest upload must fit.").Default("256MB").Advanced(),
 		service.NewStringField(ulFieldMemoryBytes).
 			Description("How many bytes of recent uploads stay in memory for a pipeline that keeps up. Older ones are read from disk.").Default("64MB").Advanced(),
-		service.NewIntField(ulFieldRecentUploads).
+		fields.NewNumber(ulFieldRecentUploads, 0, fields.Endless).
 			Description("How many recent upload ids are remembered to recognise duplicates before they are written. Those that slip through are recognised behind the log.").Default(100000).Advanced(),
 		fields.NewDuration(ulFieldTickInterval).
 			Description("How often the log looks for due timers, moves its cursors to disk and removes what is done.").Default("1s").Advanced(),
@@ -177,7 +177,7 @@ func uploadLogFromParsed(conf *service.ParsedConfig) (c uploadLogConfig, err err
 		MemoryBytes:    p.Bytes(ulFieldMemoryBytes),
 		Retain:         p.Duration(ulFieldRetain),
 		RetainBytes:    p.Bytes(ulFieldRetainBytes),
-		RecentKeys:     p.Number(ulFieldRecentUploads),
+		RecentKeys:     p.NumberWithin(0, fields.Endless, ulFieldRecentUploads),
 		Random:         rand.Reader,
 	}
 	if err != nil {

@@ -41,7 +41,7 @@ func Section(written map[string]any) (testengine.RawJSON, error) {
 	if err := json.Unmarshal(body, &settings); errors.As(err, &typed) {
 		return "", fmt.Errorf("%s: a %s does not fit", typed.Field, typed.Value)
 	}
-	if err := settings.checkShares(); err != nil {
+	if err := settings.checkEach(); err != nil {
 		return "", err
 	}
 	return testengine.RawJSON(body), nil

@@ -43,6 +43,9 @@ func TestAMistakeInASectionNamesItsField(t *testing.T) {
 		{"a word for a number", map[string]any{"storm_guard": map[string]any{"factor": "lots"}}, "storm_guard.factor: a string does not fit"},
 		{"a share above one", map[string]any{"storm_guard": map[string]any{"share": 1.5}}, "storm_guard.share: 0 to 1 is expected"},
 		{"a belief below zero", map[string]any{"three_state_filter": map[string]any{"alarm": -.1}}, "three_state_filter.alarm: 0 to 1 is expected"},
+		{"a count of nothing", map[string]any{"broken_test": map[string]any{"commits": 0}}, "broken_test.commits: at least 1 is expected"},
+		{"a negative count", map[string]any{"storm_guard": map[string]any{"min_failures": -1}}, "storm_guard.min_failures: at least 1 is expected"},
+		{"a negative factor", map[string]any{"healing": map[string]any{"factor": -1.5}}, "healing.factor: a number from 0 on is expected"},
 		{"a number for an object", map[string]any{"storm_guard": 7}, "storm_guard: fields are expected"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -178,7 +179,7 @@ func (s Settings) Override(body []byte) (Settings, error) {
 
 // Check returns what is wrong with the settings, in one sentence.
 func (s *Settings) Check() error {
-	if err := s.checkShares(); err != nil {
+	if err := s.checkEach(); err != nil {
 		return fmt.Errorf("checking %w", err)
 	}
 	switch {
@@ -198,7 +199,15 @@ func (s *Settings) Check() error {
 	return errors.New("checking transition_count: transitions must be both, passed_to_failed or failed_to_passed")
 }
 
-// checkShares looks at shares and probabilities, which no other setting decides on.
+// checkEach looks at the numbers that no other setting decides on.
+func (s *Settings) checkEach() error {
+	if err := s.checkShares(); err != nil {
+		return err
+	}
+	return s.checkCounts()
+}
+
+// checkShares looks at shares and probabilities.
 func (s *Settings) checkShares() error {
 	for _, part := range []struct {
 		name  string
@@ -215,6 +224,39 @@ func (s *Settings) checkShares() error {
 	} {
 		if !(part.value >= 0 && part.value <= 1) { // no number is neither
 			return fmt.Errorf("%s: 0 to 1 is expected", part.name)
+		}
+	}
+	return nil
+}
+
+// checkCounts looks at counts and factors, each alone.
+func (s *Settings) checkCounts() error {
+	for _, part := range []struct {
+		name  string
+		value int
+	}{
+		{"storm_guard.min_failures", s.Storm.MinFailures},
+		{"storm_guard.share_tests", s.Storm.ShareTests},
+		{"storm_guard.signature_tests", s.Storm.SignatureTests},
+		{"storm_guard.branches", s.Storm.Branches},
+		{"broken_test.commits", s.Broken.Commits},
+		{"healing.min_runs", s.Healing.MinRuns},
+		{"healing.max_runs", s.Healing.MaxRuns},
+	} {
+		if part.value < 1 {
+			return fmt.Errorf("%s: at least 1 is expected", part.name)
+		}
+	}
+	for _, part := range []struct {
+		name  string
+		value float64
+	}{
+		{"storm_guard.factor", s.Storm.Factor},
+		{"healing.factor", s.Healing.Factor},
+		{"healing.gap", s.Healing.Gap},
+	} {
+		if !(part.value >= 0) || math.IsInf(part.value, 1) { // no number is neither
+			return fmt.Errorf("%s: a number from 0 on is expected", part.name)
 		}
 	}
 	return nil

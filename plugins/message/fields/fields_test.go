@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"testing"
 	"time"
 
@@ -242,4 +243,29 @@ func lintsOf(t *testing.T, field *service.ConfigField, yaml string) []service.Li
 	lints, err := env.NewComponentConfigLinter().LintProcessorYAML([]byte("one: {" + yaml + "}"))
 	require.NoError(t, err)
 	return lints
+}
+
+func TestDecimalsHaveBounds(t *testing.T) {
+	for _, c := range []struct {
+		written string
+		most    float64
+		want    string
+	}{
+		{"0", 1, ""},
+		{"1", 1, ""},
+		{"0.5", 1, ""},
+		{"-0.1", 1, "share must be between 0 and 1"},
+		{"1.01", 1, "share must be between 0 and 1"},
+		{"-1", math.Inf(1), "share must be at least 0"},
+		{"1e300", math.Inf(1), ""},
+	} {
+		lints := lintsOf(t, fields.NewDecimal("share", 0, c.most), "share: "+c.written)
+		if c.want == "" {
+			require.Empty(t, lints, c.written)
+			continue
+		}
+		require.Len(t, lints, 1, c.written)
+		require.Contains(t, lints[0].What, c.want)
+	}
+	require.NotEmpty(t, lintsOf(t, fields.NewShare("share"), "share: 2"))
 }

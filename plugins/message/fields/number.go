@@ -37,3 +37,18 @@ func bounds(least, most int) string {
 	}
 	return fmt.Sprintf("between %d and %d", least, most)
 }
+
+// NewDecimal describes a number with bounds, both of them allowed, infinity being
+// none. The component checks the same at the start: lint does not see variables.
+func NewDecimal(name string, least, most float64) *service.ConfigField {
+	outside, want := fmt.Sprintf("this < %g", least), fmt.Sprintf("at least %g", least)
+	if !math.IsInf(most, 1) {
+		outside += fmt.Sprintf(" || this > %g", most)
+		want = fmt.Sprintf("between %g and %g", least, most)
+	}
+	return service.NewFloatField(name).
+		LintRule(fmt.Sprintf(`root = if %s { "%s must be %s" }`, outside, name, want))
+}
+
+// NewShare describes a share of a whole or a probability.
+func NewShare(name string) *service.ConfigField { return NewDecimal(name, 0, 1) }

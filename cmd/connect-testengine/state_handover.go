@@ -29,9 +29,14 @@ command does one step after the other:
 2. Green runs beside blue in the shadow group, with topics of its own for what it
    says (of pipelines/detect_flaky.yaml: TESTENGINE_GROUP=detect_flaky_green
    TESTENGINE_TOPICS_SUFFIX=_green TESTENGINE_VERSION=green, and TESTENGINE_DATA
-   and TESTENGINE_STATE_STORE of its own). What both say is compared, window by
+   and TESTENGINE_STATE_STORE of its own). Those topics are made before, by
+   "topics create --file"; with --group compare=verdicts,compare_green=verdicts_green
+   it lets two short streams write down what both say, which is compared, window by
    window:
-     connect-testengine state compare blue_verdicts.ndjson green_verdicts.ndjson
+     input: {kafka_stateful: {seed_brokers: [ HOST:PORT ], group: compare, topics: [ verdicts ]}}
+     output: {ndjson_file: {path: blue.ndjson, kinds: [ verdict ]}}
+
+     connect-testengine state compare blue.ndjson green.ndjson
 3. Blue is stopped (it drains and commits), green is stopped. The command, again,
    says for each partition at which record the work goes over. From then on the
    group is green's: every process of another version is refused, wherever it runs.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,6 +19,7 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
 	"github.com/connect-testengine/connect-testengine/plugins/statestore/state"
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
+	"github.com/connect-testengine/connect-testengine/plugins/window/panes"
 )
 
 func importCommand() *ucli.Command {
@@ -48,10 +50,15 @@ close when they would have. What names no suite and acts by itself for none is i
 24 bytes for each test that never failed; so together they take up to twice the memory, and none takes more than before.
 The state of an upload log stays with upload logs: a topic spreads suites by another hash. Its kept uploads (retain) can be
    read into the topic instead, by the input upload_log.
-   Windows (window_aggregate) are over any key of any suite and cannot be divided: the command refuses, and names the table.`,
+
+Windows (window_aggregate) are over any key, so the command has to be told how the key of a record follows from it, for each
+window_aggregate of the pipeline by its name: --windows payments_per_minute={1}, or --windows 'tests={1}/{2}', where {1} is the
+first field of "by". Each window then goes on in the partition to which its next events come, with all it has. Windows whose
+fields do not say the key of their records (a sum over machines of a topic of suites) cannot be divided: the command refuses.`,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "log", Usage: "The id of the log it goes on with; the state then stands before its first record. Default: the log it came from."},
 			&ucli.IntFlag{Name: "partitions", Usage: "How many partitions that log has: as many as the state, or of a topic of Kafka a multiple."},
+			&ucli.StringSliceFlag{Name: "windows", Usage: "NAME=KEY: how the key of records is made of the keys of a window_aggregate's windows; may be given again."},
 			&ucli.StringFlag{Name: "pipeline", Usage: "The pipeline whose state it becomes. Default: the one it came from."},
 		},
 	}
@@ -73,10 +80,14 @@ func importState(c *ucli.Context) error {
 		defer file.Close() //nolint:errcheck // only read
 		from = bufio.NewReaderSize(file, 1<<20)
 	}
+	shared, err := division(c.StringSlice("windows"))
+	if err != nil {
+		return err
+	}
 	target := state.Target{
 		Log:      testengine.LogIdentity{ID: c.String("log"), Partitions: c.Int("partitions")},
 		Pipeline: c.String("pipeline"),
-		Division: division(),
+		Division: shared,
 	}
 	to, err := statePlace(c.Context, c.Args().Get(1))
 	if err != nil {
@@ -97,17 +108,43 @@ func importState(c *ucli.Context) error {
 	return state.Publish(c.Context, disk.OS(), dir, state.Options{Depot: to.Depot, Process: "import", Now: time.Now})
 }
 
-// division is how the tables of our processors are shared out over the partitions of a topic.
-func division() state.Division {
-	return state.Division{
-		PartitionOf: func(org, suite string, partitions int) int {
-			return kafkalog.KeyPartition(&kgo.Record{Key: []byte(org + "/" + suite)}, partitions)
+// division is how the tables of our processors are shared out over the partitions
+// of a topic. What windows are about is in the flags: NAME=KEY.
+func division(windows []string) (state.Division, error) {
+	d := state.Division{
+		PartitionOf: func(key string, partitions int) int {
+			return kafkalog.KeyPartition(&kgo.Record{Key: []byte(key)}, partitions)
 		},
 		Tables: map[string]state.Divider{
 			// A key that nobody sends again is asked for by nobody, and forgotten in its time.
-			"uploads":            func(*state.Table, func(org, suite string) bool) {},
-			"flaky_detect":       func(t *state.Table, mine func(org, suite string) bool) { detect.Divide(t, mine) },
-			"webhook_reassemble": func(t *state.Table, mine func(org, suite string) bool) { hold.Divide(t, mine) },
+			"uploads": func(*state.Table, func(string) bool) error { return nil },
+			"flaky_detect": func(t *state.Table, mine func(string) bool) error {
+				detect.Divide(t, bySuite(mine))
+				return nil
+			},
+			"webhook_reassemble": func(t *state.Table, mine func(string) bool) error {
+				hold.Divide(t, bySuite(mine))
+				return nil
+			},
 		},
 	}
+	for _, one := range windows {
+		name, template, ok := strings.Cut(one, "=")
+		key, err := panes.ParseRecordKey(template)
+		if !ok || err != nil {
+			return d, errors.Join(fmt.Errorf("reading --windows %q: it is NAME=KEY", one), err)
+		}
+		d.Tables["window_aggregate/"+name] = func(t *state.Table, mine func(string) bool) error {
+			return panes.Divide(t, func(parts []string) (bool, error) {
+				of, err := key.Of(parts)
+				return err == nil && mine(of), err
+			})
+		}
+	}
+	return d, nil
+}
+
+// bySuite asks for the key of a suite's records.
+func bySuite(mine func(key string) bool) func(org, suite string) bool {
+	return func(org, suite string) bool { return mine(org + "/" + suite) }
 }

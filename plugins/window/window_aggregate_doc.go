@@ -39,6 +39,8 @@ Nothing disappears. Events that are left leave in a message with all metadata of
 
 What windows hold lies in the state (field ` + "`state`" + `): it is restored, rolled back and replayed with the log without any code here. A window is written once a record, and of its sketches only the newest 64 items; the rest is written when these are full.
 
+A state goes on in a topic with more partitions, each window whole (` + "`connect-testengine state import --windows`" + `), when the key of records follows from the fields of ` + "`by`" + `.
+
 A value of the state has at most 64 KiB, and no event makes a longer one: a window is its key (` + "`max_key_bytes`" + `) and at most 27 KB of numbers, the rest of a percentile has 4096 buckets, that of a distinct count up to 35 KB.
 
 ### Metrics

@@ -12,16 +12,16 @@ import (
 )
 
 // bySuite has suite 7 in partition 7 modulo the number.
-func bySuite(_, suite string, partitions int) int {
+func bySuite(suite string, partitions int) int {
 	n, _ := strconv.Atoi(suite)
 	return n % partitions
 }
 
 // suites is a table with a cell and a timer for each suite, by its number.
-func suites(t *Table, mine func(org, suite string) bool) {
+func suites(t *Table, mine func(key string) bool) error {
 	var foreign []uint64
 	t.Timers(func(id uint64, _ int64) bool {
-		if !mine("acme", strconv.FormatUint(id, 10)) {
+		if !mine(strconv.FormatUint(id, 10)) {
 			foreign = append(foreign, id)
 		}
 		return true
@@ -30,6 +30,7 @@ func suites(t *Table, mine func(org, suite string) bool) {
 		t.Delete(id)
 		t.CancelTimer(id)
 	}
+	return nil
 }
 
 func TestAStateIsSharedOutOverMorePartitions(t *testing.T) {
@@ -79,6 +80,10 @@ func TestAStateIsSharedOutOverMorePartitions(t *testing.T) {
 		require.NoError(t, table.End())
 	}
 	require.Equal(t, 20, all, "each suite is in one of them")
+
+	elsewhere := func(suite string, partitions int) int { return (bySuite(suite, partitions) + 1) % partitions }
+	strange := Target{Log: young, Division: Division{PartitionOf: elsewhere, Tables: target.Division.Tables}}
+	require.ErrorContains(t, Import(crashdisk.New(4), "state", bytes.NewReader(exported.Bytes()), strange), `do not stand in partition 0 of 2, where its state is`)
 
 	for partitions, why := range map[int]string{5: "only a multiple", 1: "only a multiple", 0: "only a multiple", -2: "only a multiple"} {
 		target.Log.Partitions = partitions

@@ -258,7 +258,7 @@ func (in *importer) finish() error {
 	in.images, in.tables = nil, nil
 	for _, i := range images {
 		if in.count != who.Partitions {
-			if err := in.target.Division.divide(i, who); err != nil {
+			if err := in.target.Division.divide(i, who, in.count); err != nil {
 				return err
 			}
 		}

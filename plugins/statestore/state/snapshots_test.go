@@ -46,7 +46,7 @@ func TestAnImportedStateIsTheExportedOne(t *testing.T) {
 		{"another log begins with what is known", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 1}}, "", 0},
 		{"the same log has no more partitions", Target{Log: testengine.LogIdentity{ID: testLog.ID, Partitions: 4}}, "a log keeps its number of partitions", 0},
 		{"an upload log, whose lanes have other suites than a topic's partitions", Target{Log: testengine.LogIdentity{ID: "log_0f", Partitions: 1}}, "one of the two logs is an upload log", 0},
-		{"a log whose suites nobody can place", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}}, "nobody says how the suites", 0},
+		{"a log whose suites nobody can place", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}}, "nobody says how the keys", 0},
 		{"a table that nobody can divide", Target{Log: testengine.LogIdentity{ID: "log-b", Partitions: 4}, Division: Division{PartitionOf: bySuite}}, "cannot be divided", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

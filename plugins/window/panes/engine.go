@@ -48,6 +48,7 @@ type Engine struct {
 	budget      int // what the record may still cost
 	corrections []correction
 	panes       []Pane
+	divided     bool     // the table comes from a division, and was not tidied yet
 	merged      contents // scratch for windows of several slices
 }
 
@@ -63,6 +64,8 @@ type windows interface {
 	restored(id uint64, value []byte) error
 	// write puts what was changed into the table.
 	write()
+	// known yields the cells of what the lane may have said something of.
+	known(yield func(id uint64))
 }
 
 // correction names a window that has changed after its end.
@@ -97,6 +100,7 @@ func New(table Table, settings *Settings) (*Engine, error) {
 
 // restore derives from the table what is not looked up by key.
 func (e *Engine) restore() (err error) {
+	e.divided = e.table.Value(dividedKey) != nil
 	e.table.Range(func(key, _ uint64, value []byte) bool {
 		if len(value) > 0 && value[0] == valuePiece {
 			e.count++
@@ -152,6 +156,7 @@ func (e *Engine) Advance() ([]Pane, error) {
 	if e.broken != nil {
 		return nil, e.broken
 	}
+	e.tidy()
 	e.budget = e.settings.MaxPanes * paneCost
 	slices.SortFunc(e.corrections, func(a, b correction) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.hash, b.hash))

@@ -16,6 +16,7 @@ const (
 	valuePiece   = 1 // of a slice or session: start, key, words, tails of sketches
 	valueBase    = 2 // of a sketch
 	valueSession = 3 // the sessions of a key
+	valueDivided = 4 // the mark of a division
 )
 
 var errValue = errors.New("a window of the state does not parse")

@@ -183,4 +183,7 @@ func (h *holder) rejected(m *service.Message, lost []hold.Lost) (batch service.M
 }
 
 // Close implements service.Processor.
-func (*holder) Close(context.Context) error { return nil }
+func (h *holder) Close(context.Context) error {
+	h.lanes.Close()
+	return nil
+}

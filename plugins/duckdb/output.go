@@ -54,6 +54,9 @@ func (o *output) Connect(ctx context.Context) (err error) {
 	if o.database, err = fields.Resource[*Database](ctx, o.res, resourceName, o.label); err == nil {
 		err = o.database.ready(ctx)
 	}
+	if err == nil {
+		err = fields.Expected(o.res)
+	}
 	if err == nil || ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -190,4 +190,7 @@ func (d *detector) messageOf(m *service.Message, event detect.Event) *service.Me
 }
 
 // Close implements service.Processor.
-func (*detector) Close(context.Context) error { return nil }
+func (d *detector) Close(context.Context) error {
+	d.lanes.Close()
+	return nil
+}

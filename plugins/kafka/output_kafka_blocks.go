@@ -84,6 +84,9 @@ func (out *kafkaBlocks) Connect(ctx context.Context) error {
 }
 
 func (out *kafkaBlocks) connect(ctx context.Context) error {
+	if err := fields.Expected(out.mgr); err != nil {
+		return err
+	}
 	options := append(append([]kgo.Opt{}, out.options...), out.producer.options...)
 	if out.config.transaction != "" {
 		t, err := fields.Resource[*transaction](context.Background(), out.mgr, transactionType, out.config.transaction)

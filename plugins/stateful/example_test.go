@@ -56,7 +56,10 @@ func (c *countPerKey) Process(ctx context.Context, m *service.Message) (service.
 	return service.MessageBatch{m}, nil
 }
 
-func (*countPerKey) Close(context.Context) error { return nil }
+func (c *countPerKey) Close(context.Context) error {
+	c.lanes.Close()
+	return nil
+}
 
 // A stateful processor in one screen. In its own init it would be registered with
 // service.MustRegisterProcessor, and its YAML would name a testengine_state.

@@ -12,7 +12,7 @@ import (
 // names it: a program's own state, or a simulation's.
 func Over[T any](provider state.Provider, log *service.Logger, memory Memory[T]) *Lanes[T] {
 	return &Lanes[T]{
-		memory: memory, log: log, lanes: make(map[int]*lane[T]),
+		memory: memory, log: log, lanes: make(map[int]*lane[T]), closed: func() {},
 		provider: func(context.Context) (state.Provider, error) { return provider, nil },
 	}
 }

@@ -25,6 +25,9 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
+// stateType is the custom resource that a state is.
+const stateType = "testengine_state"
+
 // holdPause is how long to wait before asking again for a state that cannot be written.
 const holdPause = time.Second
 
@@ -59,6 +62,7 @@ type Lanes[T any] struct {
 	log      *service.Logger
 
 	missing sync.Once // says that there is no such state
+	closed  func()
 
 	mu    sync.Mutex
 	lanes map[int]*lane[T]
@@ -78,10 +82,18 @@ type lane[T any] struct {
 }
 
 // New makes the lanes. Nothing is opened before the first record: resources are
-// made after processors, and a linter makes processors without them.
+// made after processors, and a linter makes processors without them. A state that is
+// not in the configuration is refused by the stream's output when it connects, if that
+// is one of ours, and else with the first record.
 func New[T any](res *service.Resources, memory Memory[T]) *Lanes[T] {
-	return &Lanes[T]{memory: memory, provider: providerFrom(res, memory.Label), log: res.Logger(), lanes: make(map[int]*lane[T])}
+	return &Lanes[T]{
+		memory: memory, provider: providerFrom(res, memory.Label), log: res.Logger(), lanes: make(map[int]*lane[T]),
+		closed: fields.Expect(res, memory.Table, stateType, memory.Label),
+	}
 }
+
+// Close is told by the processor's own.
+func (l *Lanes[T]) Close() { l.closed() }
 
 // Record is what Take gives for one message.
 type Record[T any] struct {
@@ -222,6 +234,6 @@ func providerFrom(res *service.Resources, label string) func(ctx context.Context
 		return func(context.Context) (state.Provider, error) { return memory, nil }
 	}
 	return func(ctx context.Context) (state.Provider, error) {
-		return fields.Resource[state.Provider](ctx, res, "testengine_state", label)
+		return fields.Resource[state.Provider](ctx, res, stateType, label)
 	}
 }

@@ -137,4 +137,7 @@ func limitsFromParsed(p fields.Reader) (limits assemble.Limits) {
 }
 
 // Close implements service.Processor.
-func (*decoder) Close(context.Context) error { return nil }
+func (d *decoder) Close(context.Context) error {
+	d.lanes.Close()
+	return nil
+}

@@ -73,7 +73,10 @@ func aggregatorFromParsed(conf *service.ParsedConfig, res *service.Resources) (*
 }
 
 // Close implements service.Processor.
-func (*aggregator) Close(context.Context) error { return nil }
+func (a *aggregator) Close(context.Context) error {
+	a.lanes.Close()
+	return nil
+}
 
 // counters are incremented once a message.
 type counters struct {

@@ -18,8 +18,9 @@ import (
 	"github.com/connect-testengine/connect-testengine/tests/harness"
 )
 
-// refusedInput reads a topic that does not exist, refusedOutput writes into one, and
-// refusedDatabase into a database that is not in the configuration.
+// refusedInput reads a topic that does not exist, refusedOutput writes into one,
+// refusedState has a processor whose state is not in the configuration, and
+// refusedDatabase an output whose database is not.
 const (
 	refusedInput = `
 input:
@@ -32,6 +33,11 @@ output: {drop: {}}
 `
 	refusedOutput = `
 input: {generate: {mapping: 'root = "again"', interval: 20ms}}
+output: {kafka_blocks: {seed_brokers: [ BROKERS ], topic: nowhere, format: raw}}
+`
+	refusedState = `
+input: {generate: {mapping: 'root = "again"', interval: 1h}}
+pipeline: {processors: [ {label: detect, flaky_detect: {state: nowhere}} ]}
 output: {kafka_blocks: {seed_brokers: [ BROKERS ], topic: nowhere, format: raw}}
 `
 	refusedDatabase = `
@@ -76,6 +82,7 @@ func TestARefusedStreamLeavesTheOthersAlone(t *testing.T) {
 	for _, test := range []struct{ name, yaml, says string }{
 		{"by its input", refusedInput, refusalSentence},
 		{"by its output", refusedOutput, "The stream ends: topic dead_letters does not exist"},
+		{"for a processor's state", refusedState, `The stream ends: flaky_detect needs the testengine_state \"nowhere\", which is not in the configuration`},
 		{"for its database", refusedDatabase, "The stream ends: finding the duckdb_database"},
 	} {
 		t.Run(test.name, func(t *testing.T) { leavesTheOthersAlone(t, test.yaml, test.says) })

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -91,7 +92,7 @@ func (u *uploadedOwners) keep(org, suite, content string) error {
 	if !filepath.IsLocal(org) || !filepath.IsLocal(suite) || org == "." || suite == "." {
 		return fmt.Errorf("keeping the owners of %q/%q: these are no names", org, suite)
 	}
-	path := filepath.Join(u.folder, url.PathEscape(org), url.PathEscape(suite))
+	path := filepath.Join(u.folder, url.PathEscape(org), fileOf(suite))
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("keeping the owners of %s/%s: %w", org, suite, err)
 	}
@@ -99,4 +100,14 @@ func (u *uploadedOwners) keep(org, suite, content string) error {
 		return fmt.Errorf("keeping the owners of %s/%s: %w", org, suite, err)
 	}
 	return nil
+}
+
+// fileOf is the name of a suite's file: escaped as in a URL, and never one that
+// looks as if another file were being written.
+func fileOf(suite string) string {
+	name := url.PathEscape(suite)
+	if before, temporary := strings.CutSuffix(name, disk.TemporarySuffix); temporary {
+		return before + "%2E" + strings.TrimPrefix(disk.TemporarySuffix, ".")
+	}
+	return name
 }

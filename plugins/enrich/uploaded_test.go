@@ -41,3 +41,20 @@ func TestOwnersThatCISendsAreTheSuites(t *testing.T) {
 	require.Equal(t, "everybody", owner(e, "api"), "another suite has what the pipeline says")
 	require.Equal(t, "payments", owner(start(t, config), "web"), "a new process remembers")
 }
+
+// Files are written beside themselves under a name that ends in .tmp, and what ends so is passed over at a start.
+func TestASuiteWhoseNameLooksLikeATemporaryFileKeepsItsOwners(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "owners")
+	e := start(t, "owners_folder: "+folder)
+	names := []string{"web.tmp", "web", ".tmp", "web.tmp.tmp"}
+	for _, suite := range names {
+		_, err := e.Process(t.Context(), ownersChange("acme.tmp", suite, `"*.rb `+"team"+suite+`\n"`))
+		require.NoError(t, err)
+	}
+	again := start(t, "owners_folder: "+folder)
+	for _, suite := range names {
+		b := block()
+		b.Upload.Org, b.Upload.Suite = "acme.tmp", suite
+		require.Equal(t, "team"+suite, enriched(t, again, b).Owner(1))
+	}
+}

@@ -117,7 +117,7 @@ func inputFields() []*service.ConfigField {
 			Description("Size of a body after decompression beyond which it is answered 413. A suite may have a lower limit.").
 			Default("128MiB"),
 		service.NewStringField(cfInFlight).
-			Description("Bytes of bodies that may be held at a time; must not be less than max_body.").
+			Description("Bytes of bodies that may be held at a time; must be more than max_body.").
 			Default("256MiB"),
 		fields.NewDuration(cfInFlightWait).
 			Description("How long a request waits for room among the bytes in flight before it is answered 503.").

@@ -1,19 +1,20 @@
 package collector
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/connect-testengine/connect-testengine/plugins/statestore/disk"
+	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
 // serve binds the address and starts the server, once.
@@ -21,7 +22,7 @@ func (l *Listener) serve() error {
 	if l.bound != nil {
 		return nil
 	}
-	certificate, err := loadCertificate(l.config.certFile, l.config.keyFile)
+	certificate, err := loadCertificate(l.config.certFile, l.config.keyFile, time.Now, l.log)
 	if err != nil {
 		return err
 	}
@@ -38,6 +39,7 @@ func (l *Listener) serve() error {
 		Protocols:         new(http.Protocols),
 		ConnContext:       withConnection,
 		ConnState:         connectionState,
+		ErrorLog:          log.New(quietly{l.log}, "", 0),
 	}
 	l.server.Protocols.SetHTTP1(true)
 	l.server.Protocols.SetHTTP2(true)
@@ -128,49 +130,6 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// certificate follows its files, so that renewing it needs no restart.
-type certificate struct {
-	certFile, keyFile string
-
-	mu      sync.Mutex
-	looked  time.Time
-	stamp   disk.Stamp
-	current *tls.Certificate
-}
-
-func loadCertificate(certFile, keyFile string) (*certificate, error) {
-	if certFile == "" {
-		return nil, nil //nolint:nilnil // without TLS there is none
-	}
-	c := &certificate{certFile: certFile, keyFile: keyFile}
-	_, err := c.get(nil)
-	return c, err
-}
-
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	const lookEvery = 10 * time.Second
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if c.current != nil && now.Sub(c.looked) < lookEvery {
-		return c.current, nil
-	}
-	c.looked = now
-	stamp := disk.StampOf(c.certFile)
-	if c.current != nil && stamp == c.stamp {
-		return c.current, nil
-	}
-	pair, loadErr := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if loadErr != nil {
-		if c.current != nil {
-			return c.current, nil
-		}
-		return nil, loadErr
-	}
-	c.current, c.stamp = &pair, stamp
-	return c.current, nil
-}
-
 func baseURL(config listenerConfig, bound net.Listener) string {
 	if config.baseURL != "" {
 		return strings.TrimRight(config.baseURL, "/")
@@ -196,4 +155,16 @@ func reachable(address string) string {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// quietly writes what the library's server has to say into the process's log:
+// anybody can make it say something, by speaking no TLS for example.
+type quietly struct{ log *service.Logger }
+
+// Write writes one line.
+func (q quietly) Write(line []byte) (int, error) {
+	if q.log != nil {
+		q.log.Debugf("%s", bytes.TrimSpace(line))
+	}
+	return len(line), nil
 }

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
@@ -16,6 +19,8 @@ import (
 // frames writes HTTP/2 as no library would.
 type frames struct {
 	*http2.Framer
+
+	connection net.Conn
 
 	t      *testing.T
 	packed bytes.Buffer
@@ -27,7 +32,7 @@ func speakFrames(t *testing.T, h *house, by over) *frames {
 	connection := by.dial(t, h)
 	_, err := io.WriteString(connection, http2.ClientPreface)
 	require.NoError(t, err)
-	f := &frames{Framer: http2.NewFramer(connection, connection), t: t}
+	f := &frames{Framer: http2.NewFramer(connection, connection), connection: connection, t: t}
 	f.AllowIllegalWrites = true
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	f.pack = hpack.NewEncoder(&f.packed)
@@ -180,4 +185,30 @@ func requireStillOpen(t *testing.T, h *house, by over, whole string) {
 	f.request(1, f.head("/v1/uploads"), whole, true)
 	status, said := f.answer(1)
 	require.Equal(t, 202, status, said)
+}
+
+// The rapid reset (CVE-2023-44487): streams that are opened and reset at once cost the sender nothing. The door goes on answering
+// others, and nothing of them stays.
+func TestStreamsThatAreResetAtOnceLeaveNothing(t *testing.T) {
+	transports(t, true, func(t *testing.T, h *house, _ *safeBuffer, by over) {
+		if !by.two {
+			return
+		}
+		before := runtime.NumGoroutine()
+		f := speakFrames(t, h, by)
+		go func() { _, _ = io.Copy(io.Discard, f.connection) }() // what it says is not read as frames
+		for i := range uint32(20_000) {
+			stream := 2*i + 1
+			if f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.head("/v1/uploads"), EndHeaders: true}) != nil ||
+				f.WriteRSTStream(stream, http2.ErrCodeCancel) != nil {
+				break // it has had enough
+			}
+		}
+		fine := speakFrames(t, h, by)
+		fine.request(1, fine.head("/v1/uploads"), string(body(oneExecution)), true)
+		status, text := fine.answer(1)
+		require.Equal(t, 202, status, text)
+		_, _ = f.connection.Close(), fine.connection.Close()
+		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+20 }, 10*time.Second, 10*time.Millisecond)
+	})
 }

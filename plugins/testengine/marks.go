@@ -11,6 +11,9 @@ import (
 // same is worked out at each question.
 func (e *Execution) Mark() { e.placeHash, e.fileBits = marksOf(e) }
 
+// MarkFile is Mark for those who store no places: detection asks for the file alone.
+func (e *Execution) MarkFile() { e.fileBits = fileBits(e.File, Hash(2, e.File)) }
+
 // PlaceHash is a hash of location and file.
 func (e *Execution) PlaceHash() uint64 {
 	if e.placeHash != 0 {
@@ -26,21 +29,22 @@ func (e *Execution) FileBits() uint16 {
 	if e.fileBits != 0 {
 		return e.fileBits
 	}
-	_, bits := marksOf(e)
-	return bits
+	return fileBits(e.File, Hash(2, e.File))
 }
 
 func marksOf(e *Execution) (place uint64, bits uint16) {
-	file := e.File
-	hash := Hash(2, file) // The two hashes do not wait for each other.
-	place = HashUint(Hash(1, e.Location), hash)
+	hash := Hash(2, e.File) // The two hashes do not wait for each other.
+	return HashUint(Hash(1, e.Location), hash), fileBits(e.File, hash)
+}
+
+func fileBits(file string, hash uint64) uint16 {
 	if file == "" {
-		return place, 0
+		return 0
 	}
 	if file[0] == '/' || file[0] == '\\' || len(file) > 2 && file[1] == ':' {
 		hash = Hash(2, file[strings.LastIndexAny(file, `/\`)+1:])
 	}
-	return place, uint16(hash) | 1
+	return uint16(hash) | 1
 }
 
 // UnmarshalJSON reads a block and marks its executions, as those were that it was written from.

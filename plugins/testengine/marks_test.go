@@ -22,6 +22,11 @@ func TestMarksSayWhatTheTextsSay(t *testing.T) {
 		require.Equal(t, e.PlaceHash(), marked.PlaceHash(), e.File)
 		require.Equal(t, e.FileBits(), marked.FileBits(), e.File)
 		require.Equal(t, e.File == "", marked.FileBits() == 0, e.File)
+		byFile := e
+		byFile.MarkFile()
+		require.Equal(t, e.FileBits(), byFile.FileBits(), e.File)
+		byFile.Mark()
+		require.Equal(t, marked, byFile, e.File)
 	}
 	one, other := testengine.Execution{File: "/home/ci/1/a.rb"}, testengine.Execution{File: "/home/ci/2/a.rb"}
 	require.Equal(t, one.FileBits(), other.FileBits(), "absolute paths differ from host to host")

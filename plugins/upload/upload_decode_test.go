@@ -315,7 +315,7 @@ func TestFactsAreWhatIsKeptWhenNoMoreIsAskedFor(t *testing.T) {
 		},
 	}
 	for i := range want {
-		want[i].Mark() // as decoding marks them
+		want[i].MarkFile() // as decoding marks facts
 	}
 	require.Equal(t, want, blocks[0].Executions)
 }

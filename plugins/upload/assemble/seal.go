@@ -42,7 +42,11 @@ func (b *Builder) seal(e *testengine.Execution) {
 	if size(e) > min(b.limits.TextBytes, b.limits.DetailBytes) {
 		b.bound(e)
 	}
-	e.Mark()
+	if b.limits.FactsOnly {
+		e.MarkFile()
+	} else {
+		e.Mark()
+	}
 }
 
 // shared is what the tests of a file have in common; they stand together as a rule.

@@ -38,14 +38,14 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 			return -1
 		}
 		given |= 1 << p.field
-		end := value + 1
+		end, text := value+1, false // A text is another one each time: it is not learnt.
 		if to := textOf(p.field, e); to == nil && p.field != fieldID || r.at(value) != '"' {
 			end = r.field(p.field, from, value, e)
 		} else if end = near(r.b, end); r.at(end) == '"' {
 			if to != nil { // Else it is the id.
 				*to = view(r.b[value+1 : end])
 			}
-			end++
+			end, text = end+1, true
 		} else {
 			end = r.field(p.field, from, value, e)
 		}
@@ -57,7 +57,7 @@ func (r *reader) execution(i int, e *testengine.Execution) int {
 		} else if i, more = r.commaOrEnd(end, '}'); i < 0 {
 			return -1
 		}
-		if p.learns() && usual(p.field, r.b[value:end]) && p.learnMember(r.b, from, value, end, i) {
+		if !text && p.learns() && usual(p.field, r.b[value:end]) && p.learnMember(r.b, from, value, end, i) {
 			p.result = e.Result
 		}
 	}

@@ -58,6 +58,10 @@ func (s *scanner) passWide(start, depth int) int {
 	var within, carried uint64 // All bits: the part begins in a string. 1: its first byte is escaped.
 	for i := start + 1; i+lookBytes <= len(s.b); i += lookBytes {
 		quotes, slashes, opening, closing := bracketsWide((*[lookBytes]byte)(s.b[i:]))
+		if opening|closing|slashes|carried == 0 {
+			within ^= -uint64(bits.OnesCount64(quotes) & 1)
+			continue
+		}
 		if slashes|carried != 0 {
 			follows := escaped(slashes&^carried) | carried
 			carried = slashes &^ follows >> (lookBytes - 1)

@@ -47,6 +47,7 @@ func (u *unpacker) Decompress(packed []byte, codec kgo.CompressionCodecType) ([]
 		if size, err := s2.DecodedLen(packed); err == nil && 0 < size && size <= unpackedBytes && !bytes.HasPrefix(packed, chunked) {
 			return s2.Decode(room(size), packed)
 		}
+	default:
 	}
 	return u.others.Decompress(packed, codec)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -163,5 +164,24 @@ func TestTheArchitectureNamesTestsThatExist(t *testing.T) {
 	}
 	for _, name := range names {
 		require.True(t, there[name[1]], "ARCHITECTURE.md names %s, which is no test", name[1])
+	}
+}
+
+// TestEveryRuleOfExactlyOnceNamesATest reads the table of the rules, whose first
+// column is their numbers.
+func TestEveryRuleOfExactlyOnceNamesATest(t *testing.T) {
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	require.NoError(t, err)
+	guarded := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \|(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		require.Regexp(t, "`Test[A-Za-z0-9]+`", row[2], "rule %s", row[1])
+		for _, number := range strings.Split(row[1], ", ") {
+			require.False(t, guarded[number], "rule %s is there once", number)
+			guarded[number] = true
+		}
+	}
+	const rules = 29
+	for number := range rules {
+		require.True(t, guarded[strconv.Itoa(number+1)], "rule %d has no row", number+1)
 	}
 }

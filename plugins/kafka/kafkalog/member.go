@@ -218,10 +218,11 @@ func (s *Source) pollError(topic string, partition int32, err error) error {
 	case fenced(err), forbidden(err):
 		return err
 	}
-	at := int64(-1)
-	if l := s.lane(topic, partition); l != nil {
-		at = s.polled(l)
+	l := s.lane(topic, partition)
+	if l == nil { // It is the session's, and of no partition.
+		s.options.Logger.Warnf("Polling for group %s: %v", s.options.Group, err)
+		return nil
 	}
-	s.options.Logger.Warnf("Polling topic %s partition %d at offset %d: %v", topic, partition, at, err)
+	s.options.Logger.Warnf("Polling topic %s partition %d at offset %d: %v", topic, partition, s.polled(l), err)
 	return nil
 }

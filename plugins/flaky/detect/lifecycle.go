@@ -63,6 +63,11 @@ func (e *Engine) openRun(s *suite, key uint64, u *testengine.Upload) *run {
 	}
 	if r.follows {
 		s.wait(waitingRun{key: key, commit: r.place})
+		// Of very many the oldest holds up the others no longer: it is observed when it closes.
+		for len(s.open) > maxWaiting {
+			s.open = s.open[1:]
+			e.observeClosed(s, e.now)
+		}
 	}
 	e.keepRun(r)
 	e.sayRun(s, r, testengine.RunOpened, e.now)
@@ -113,8 +118,12 @@ func (e *Engine) closeRun(s *suite, r *run, at int64) {
 	}
 	if !waits {
 		e.observe(s, r, at)
-		return
 	}
+	e.observeClosed(s, at)
+}
+
+// observeClosed lets the line take the runs that wait for nobody any more.
+func (e *Engine) observeClosed(s *suite, at int64) {
 	for len(s.open) > 0 && s.open[0].closed {
 		next := e.runByKey(s.open[0].key)
 		s.open = s.open[1:]

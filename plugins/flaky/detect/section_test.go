@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,12 @@ func TestASectionIsWrittenAsTheFieldsOfThePipelineAre(t *testing.T) {
 	want.Storm.Disabled, want.Storm.Window, want.Storm.Factor = true, (2 * time.Hour).Milliseconds(), 4
 	want.Retry.DryRun, want.Retry.Wait = true, time.Minute.Milliseconds()
 	require.Equal(t, want, settings)
+}
+
+func TestASectionThatCannotBeKeptIsRefused(t *testing.T) {
+	body := []byte(`{"run_idle_ms":60000}` + strings.Repeat(" ", 40_000))
+	_, err := detect.DefaultSettings().Override(body)
+	require.EqualError(t, err, "reading the detection section: it has 40021 bytes, at most 32768 can be kept")
 }
 
 func TestAMistakeInASectionNamesItsField(t *testing.T) {

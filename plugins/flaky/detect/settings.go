@@ -157,10 +157,16 @@ func DefaultSettings() Settings {
 	}
 }
 
+// maxSection bounds what a suite's own settings take in the state.
+const maxSection = 32 << 10
+
 // Override returns the settings with what body, a JSON object, names.
 func (s Settings) Override(body []byte) (Settings, error) {
-	if len(body) == 0 {
+	switch {
+	case len(body) == 0:
 		return s, nil
+	case len(body) > maxSection:
+		return s, fmt.Errorf("reading the detection section: it has %d bytes, at most %d can be kept", len(body), maxSection)
 	}
 	// Lists are replaced, never merged into the memory of the defaults.
 	changed := s

@@ -47,6 +47,10 @@ type waitingRun struct {
 	closed bool
 }
 
+// maxWaiting bounds the runs of a suite that wait for each other. They are part of
+// the suite's value, which the state takes up to 64 KiB.
+const maxWaiting = 2048
+
 // recentCounts are the failing tests of the last runs of a class, as a ring.
 type recentCounts struct {
 	next   uint8

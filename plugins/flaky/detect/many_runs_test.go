@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,8 +48,8 @@ func TestThousandsOfRunsMayBeOpenAtOnce(t *testing.T) {
 				return func() {
 					e.Block(&testengine.Block{
 						Upload: &testengine.Upload{
-							ID: fmt.Sprint(offset), Org: "acme", Suite: "api", DefaultBranch: "main", Branch: "main",
-							RunKey: fmt.Sprint("run ", n), CommitSHA: fmt.Sprintf("%040x", n),
+							ID: strconv.FormatInt(offset, 10), Org: "acme", Suite: "api", DefaultBranch: "main", Branch: "main",
+							RunKey: "run " + strconv.Itoa(n), CommitSHA: fmt.Sprintf("%040x", n),
 						},
 						Executions: []testengine.Execution{{TestID: uint64(n), Name: "b", Result: testengine.ResultFailed}},
 					})
@@ -62,7 +63,7 @@ func TestThousandsOfRunsMayBeOpenAtOnce(t *testing.T) {
 			record(60*minute, func() {
 				seed := testengine.SuiteSeed("acme", "api")
 				for n := range runs {
-					r := e.runByKey(runStateKey(seed, fmt.Sprint("run ", n)))
+					r := e.runByKey(runStateKey(seed, "run " + strconv.Itoa(n)))
 					require.True(t, r.closed, n)
 					require.True(t, r.observed, "run %d has come to the filter", n)
 				}

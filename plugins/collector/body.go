@@ -15,6 +15,7 @@ var errBusy = errors.New("too many bytes are in flight")
 type allowance struct {
 	shared *fair.Share
 	tenant string
+	suite  string // "" as long as nobody knows whose it is
 	weight float64
 	held   int64
 	now    func() time.Time

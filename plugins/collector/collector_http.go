@@ -60,7 +60,7 @@ A request is answered only when the stream has acknowledged its upload. Put the 
 
 Each upload is one message with the body as sent (what is packed stays packed). Its metadata are set here and nowhere else: no header, query or cookie of a client becomes metadata. A change of a suite's detection section in the suites file enters the stream as a message of the kind `+"`change`"+`.
 
-Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 429 quota of the organisation or too many wrong tokens, 503, the last two with Retry-After and RateLimit-Reset.
+Whatever is refused is answered with `+"`{\"message\": …}`"+` that says what to do: 400 broken body (with the byte), 401 token, 403 scope, 405, 408 too slow, 413 too large, 415 content type, 429 quota of the organisation or too many wrong tokens, 503, the last two with Retry-After and RateLimit-Reset. Collectors show such an answer in the CI job's log or nowhere, so the server's own log has a warning as well, at most one a minute for each suite and kind of reason.
 
 ### Metrics
 
@@ -99,7 +99,7 @@ func inputFields() []*service.ConfigField {
 			Description("The file with suites, hashed tokens and limits. Changes count within seconds; a broken file is logged and leaves everything as it was. A missing file is an empty one.").
 			Default("config/suites.yaml"),
 		fields.NewDuration(cfReloadEvery).
-			Description("How often to look whether the suites file has changed.").
+			Description("How often to look whether the suites file has changed. A change counts once two looks have found the same file, so that one which is being written is not read half: within twice this time.").
 			Default("2s").Advanced(),
 		service.NewStringField(cfData).
 			Description("The folder in which to remember what must survive a restart: the hash of the quickstart's token, and which detection sections the log has. Empty remembers nothing.").

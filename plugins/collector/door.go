@@ -40,6 +40,7 @@ type door struct {
 
 	connected  atomic.Bool
 	complained atomic.Int64 // unix seconds
+	refusals   refusalLog
 }
 
 // delivery is one message on its way into the stream.
@@ -109,6 +110,11 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, by way) {
 	refused := d.refusal(err)
 	by.refuse(w, r, refused)
 	d.metrics.end(refused.result, 0, 0)
+	if room.suite != "" {
+		if line := d.refusals.line(d.now(), room.tenant+"/"+room.suite, refused); line != "" {
+			d.log.Warn(line)
+		}
+	}
 	linger(w, r)
 }
 
@@ -128,7 +134,7 @@ func (d *door) take(r *http.Request, room *allowance, by way) (*answer.Accepted,
 	if err != nil {
 		return nil, 0, err
 	}
-	room.tenant, room.weight = who.Org, who.Organization.Weight
+	room.tenant, room.suite, room.weight = who.Org, who.Suite, who.Organization.Weight
 	kind, err := by.kind(r.Header)
 	if err != nil {
 		return nil, 0, err

@@ -54,10 +54,10 @@ func look(t *testing.T, data string) *lookedAt {
 	t.Helper()
 	harness.Binary(t)
 	t.Setenv("TESTENGINE_TOKEN", harness.Token)
-	l := &lookedAt{t: t, door: freePorts(t, 6), lines: make(chan string, 1000)}
+	l := &lookedAt{t: t, door: freePorts(t, 8), lines: make(chan string, 1000)}
 	l.command = exec.Command(filepath.Join(harness.Root(), "tests", "services", "cluster.sh"))
 	l.command.Env = append(os.Environ(), "TESTENGINE_CLUSTER="+data, "TESTENGINE_PARTITIONS=4",
-		"TESTENGINE_DOOR_PORT="+strconv.Itoa(l.door), "TESTENGINE_FIRST_PORT="+strconv.Itoa(l.door+2))
+		"TESTENGINE_DOOR_PORT="+strconv.Itoa(l.door), "TESTENGINE_FIRST_PORT="+strconv.Itoa(l.door+3))
 	// As a terminal does it: Ctrl-C goes to the script and to all that it started.
 	l.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := l.command.StdoutPipe()
@@ -119,11 +119,11 @@ func (l *lookedAt) upload(number int) {
 	require.Equal(l.t, http.StatusAccepted, status, answer)
 }
 
-// shows waits until the page's store has so many executions.
-func (l *lookedAt) shows(executions int) {
+// shows waits until the store behind a page has so many executions.
+func (l *lookedAt) shows(page, executions int) {
 	l.t.Helper()
 	want, got := fmt.Sprintf(`"rows":[{"executions":%d}]`, executions), ""
-	url := fmt.Sprintf("http://127.0.0.1:%d/v2/analytics/organizations/local/suites/quickstart/slices?measure=executions&period=1day", l.door+1)
+	url := fmt.Sprintf("http://127.0.0.1:%d/v2/analytics/organizations/local/suites/quickstart/slices?measure=executions&period=1day", page)
 	require.Eventually(l.t, func() bool {
 		response, err := http.Get(url)
 		if err != nil {
@@ -153,7 +153,7 @@ func (l *lookedAt) interrupt() {
 func TestTheClusterToLookAtDoesWhatItSays(t *testing.T) {
 	l := look(t, t.TempDir())
 	l.upload(1)
-	l.shows(10)
+	l.shows(l.door+1, 10)
 	for n, name := range []string{"store_executions_locally", "detect_flaky-1", "ingest_uploads"} {
 		require.NoError(t, syscall.Kill(l.pid(name), syscall.SIGKILL))
 		l.until(name + " has ended with status 137")
@@ -166,6 +166,7 @@ func TestTheClusterToLookAtDoesWhatItSays(t *testing.T) {
 		})
 		l.upload(2 + n)
 	}
-	l.shows(40)
+	l.shows(l.door+1, 40)
+	l.shows(l.door+2, 40)
 	l.interrupt()
 }

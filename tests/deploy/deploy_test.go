@@ -23,6 +23,7 @@ type service struct {
 	Ports       []string          `yaml:"ports"`
 	Volumes     []string          `yaml:"volumes"`
 	Restart     string            `yaml:"restart"`
+	Profiles    []string          `yaml:"profiles"`
 	DependsOn   map[string]struct {
 		Condition string `yaml:"condition"`
 	} `yaml:"depends_on"`

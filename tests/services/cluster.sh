@@ -4,7 +4,7 @@
 #   TESTENGINE_CLUSTER     the folder for all data (./data/cluster); it is kept, a second start goes on with it
 #   TESTENGINE_PARTITIONS  partitions of the topics when they are made (8)
 #   TESTENGINE_DETECTORS   how many processes share detection (2)
-#   TESTENGINE_DOOR_PORT   where collectors report (8420); the page is one above
+#   TESTENGINE_DOOR_PORT   where collectors report (8420); the page is one above, that of the replay two
 #   TESTENGINE_FIRST_PORT  of the processes' own ports with /metrics and /ready (4194)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -42,19 +42,22 @@ start() {
 # A broker in a process group of its own would not see Ctrl-C; this one is ended by `end`.
 TESTENGINE_BROKERS=$(KAFKA_OWNER=$$ setsid tests/services/kafka.sh start "$data/kafka")
 echo "kafka: $TESTENGINE_BROKERS"
-"$binary" topics create --brokers "$TESTENGINE_BROKERS" --replication 1 --min-in-sync 1 --partitions "${TESTENGINE_PARTITIONS:-8}"
+"$binary" topics create --brokers "$TESTENGINE_BROKERS" --replication 1 --min-in-sync 1 --partitions "${TESTENGINE_PARTITIONS:-8}" \
+	--group replay_executions=uploads
 
 start ingest_uploads ingest_uploads $((first + 1)) "TESTENGINE_ADDRESS=127.0.0.1:$door"
-for i in $(seq "${TESTENGINE_DETECTORS:-2}"); do
+detectors=${TESTENGINE_DETECTORS:-2}
+for i in $(seq "$detectors"); do
 	# Snapshots lie where every detector finds them, so a partition moves without its whole log.
 	start "detect_flaky-$i" detect_flaky $((first + 1 + i)) "TESTENGINE_STATE_STORE=$data/snapshots"
 done
 start store_executions_locally store_executions_locally "$first" "TESTENGINE_ADDRESS=127.0.0.1:$((door + 1))"
+start replay_executions replay_executions $((first + 2 + detectors)) "TESTENGINE_ADDRESS=127.0.0.1:$((door + 2))"
 
 cat <<TEXT
 
 Collectors report to http://127.0.0.1:$door (the token of suite local/quickstart is in $data/ingest_uploads/log).
-The page is http://127.0.0.1:$((door + 1)). Further suites: $binary suite add ORG/SUITE.
+The page is http://127.0.0.1:$((door + 1)); what the replay of all uploads makes of them is http://127.0.0.1:$((door + 2)). Further suites: $binary suite add ORG/SUITE.
 Kill any of the processes: the others go on, nothing is lost or doubled, and the command that starts it again is printed here.
 Ctrl-C ends all.
 TEXT

@@ -289,6 +289,7 @@ func (r *reassembler) claimed(ctx context.Context, m *service.Message) (*service
 		r.results.Incr(1, "claim_check")
 		out.SetBytes(body)
 		out.MetaDelete(testengine.MetaClaimCheck)
+		out.MetaSetMut(testengine.MetaPayloadID, key)
 	case errors.Is(err, service.ErrKeyNotFound), errors.Is(err, join.ErrChecksum):
 		r.results.Incr(1, "checksum")
 		out.MetaSetMut(metaReason, fmt.Sprintf("fetching payload %s: %v", key, err))

@@ -98,6 +98,36 @@ func TestAPayloadIsJoinedWhateverTheOrderAndAcknowledgedOnlyWhenItHasEnded(t *te
 	}
 }
 
+func TestAClaimIsFetchedOrGoesOnWithAReason(t *testing.T) {
+	c := chunkerOf(t, "max_bytes: 64B\npayload_id: ${! @delivery }\nclaim_check: { cache: store, threshold: 1kB }", service.MockResourcesOptAddCache("store"))
+	note := func(id string) *service.Message {
+		batch, _ := process(t, c, with(service.NewMessage([]byte(pushes(100))), "delivery", id))
+		return batch[0]
+	}
+	gone := with(note("gone"), testengine.MetaClaimCheck, "never-left")
+	other := with(note("other"), testengine.MetaPayloadChecksum, "0")
+	conf, err := reassembleSpec().ParseYAML("input: { generate: { mapping: 'root = 1' } }\nclaim_check_cache: store", nil)
+	require.NoError(t, err)
+	config, err := reassembleFromParsed(conf)
+	require.NoError(t, err)
+	s := &shelf{batches: []service.MessageBatch{{note("d-1")}, {gone}, {other}}}
+	r := newReassembler(config, s, c.claims.res)
+
+	content, m, ack := read(t, r)
+	require.Equal(t, pushes(100), content)
+	require.Equal(t, "d-1", message.Text(m, testengine.MetaPayloadID), "it has its name, as one that was joined")
+	require.Empty(t, message.Text(m, testengine.MetaClaimCheck))
+	require.Empty(t, message.Text(m, metaReason))
+	require.NoError(t, ack(t.Context(), nil))
+	for _, reason := range []string{"fetching payload never-left: key does not exist", "fetching payload other: the payload's checksum or length is another one"} {
+		_, m, ack = read(t, r)
+		require.Equal(t, reason, message.Text(m, metaReason))
+		require.NotEmpty(t, message.Text(m, testengine.MetaClaimCheck))
+		require.NoError(t, ack(t.Context(), nil))
+	}
+	require.Equal(t, []string{"acked", "acked", "acked"}, s.ended)
+}
+
 func TestMessagesThatAreNoPiecesPassAtOnce(t *testing.T) {
 	pieces := piecesOf(t, "a", strings.Repeat("a", 100))
 	s := &shelf{batches: []service.MessageBatch{{pieces[0], service.NewMessage([]byte("plain"))}, {pieces[1]}}}

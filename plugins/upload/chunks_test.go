@@ -48,6 +48,31 @@ func TestPiecesOfAnUploadAreProcessedAloneAndAddUp(t *testing.T) {
 	require.Equal(t, []int{4, 3, 1}, []int{received, accepted, rejected})
 }
 
+// What is wrong around the records stands in every chunk, and is one problem all the same.
+func TestTheEnvelopeOfAnUploadInPiecesIsRemarkedOnOnce(t *testing.T) {
+	d := newDecoder(t, "max_upload_tags: 1")
+	const envelope = `{"tags":{"a":"1","b":"2"},"tags":{},"run_env":{"k":"v"},"data":`
+	counts := map[string]int{}
+	for index, data := range []string{`[{"name":"a","result":"exploded"}]}`, `[{"name":"b","result":"exploded"},{"result":"passed"}]}`} {
+		m := message.FromRecord(piece(envelope+data, index, index))
+		m.MetaSetMut(testengine.MetaLogID, "log1")
+		m.MetaSetMut(testengine.MetaPartition, int64(0))
+		m.MetaSetMut(testengine.MetaOffset, int64(index))
+		m.MetaSetMut(testengine.MetaLogTime, int64(10*minute))
+		_, report, _ := process(t, d, m)
+		for problem, n := range report.ProblemCounts {
+			counts[problem] += n
+		}
+	}
+	require.Equal(t, map[string]int{
+		"tags: too many tags: this one was dropped":                1,
+		"tags: given twice: the first one counts":                  1,
+		"run_env.key: missing: the upload became a run of its own": 1,
+		"result: unknown word: kept as unknown":                    2,
+		"name: missing":                                            1,
+	}, counts)
+}
+
 func TestARecordsChunkSurvivesTheMessage(t *testing.T) {
 	record := piece("{}", 1, 2)
 	record.Meta = []testengine.Tag{{Key: "X-Sent-By", Value: "ci"}}

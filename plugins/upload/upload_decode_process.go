@@ -29,6 +29,7 @@ func (d *decoder) Process(ctx context.Context, m *service.Message) (service.Mess
 	}
 	facts, body, poison := d.factsOf(m, position, upload)
 	chunk := message.Chunk(m)
+	facts.Continues = !first(chunk)
 	duplicate := kind == testengine.KindDuplicate
 	if logged {
 		known := false

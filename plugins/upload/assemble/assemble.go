@@ -21,6 +21,8 @@ type Facts struct {
 	Time          int64
 	// Bytes is the size of the body as sent.
 	Bytes int
+	// Continues says that this is a later chunk of an upload, with the same envelope as the first.
+	Continues bool
 }
 
 // Result is a decoded upload: its blocks in input order, and the account of it.
@@ -101,7 +103,7 @@ func (b *Builder) EnvKnown() {
 // SetExtra keeps the raw JSON object of unknown keys of the upload.
 func (b *Builder) SetExtra(raw string) {
 	if len(raw) > b.limits.DetailBytes {
-		b.Remark(-1, "upload", tooLarge, raw)
+		b.Envelope("upload", tooLarge, raw)
 		return
 	}
 	b.upload.Extra = testengine.RawJSON(strings.Clone(raw))
@@ -303,10 +305,10 @@ func (b *Builder) finishUpload() {
 	u.Branch = testengine.NormalBranch(u.Branch)
 	if strings.TrimSpace(u.RunKey) == "" {
 		u.RunKey, u.RunKeyMissing = u.ID, true
-		b.Remark(-1, runKeyField, runKeyReason, "")
+		b.Envelope(runKeyField, runKeyReason, "")
 	}
 	if kept := testengine.RunKey(u.RunKey); kept != u.RunKey {
-		b.Remark(-1, runKeyField, "too long: a hash stands for its end", u.RunKey)
+		b.Envelope(runKeyField, "too long: a hash stands for its end", u.RunKey)
 		u.RunKey = kept
 	}
 	u.RunID = testengine.RunID(b.seed, u.RunKey)

@@ -17,11 +17,11 @@ func (b *Builder) Env(key, value string) {
 		return
 	}
 	if len(key) > envKeyBytes {
-		b.Remark(-1, "run_env", "the key is too long: this one was dropped", key)
+		b.Envelope("run_env", "the key is too long: this one was dropped", key)
 		return
 	}
 	if len(value) > b.limits.EnvBytes && key != "key" {
-		b.Remark(-1, "run_env", "the value is too long: it was cut", key)
+		b.Envelope("run_env", "the value is too long: it was cut", key)
 		value = testengine.CutText(value, b.limits.EnvBytes)
 	}
 	// The upload's facts are copies: who keeps a run's key must not keep the whole body alive with it.
@@ -38,7 +38,7 @@ func (b *Builder) Env(key, value string) {
 		}
 	}
 	if len(env) >= b.limits.EnvKeys {
-		b.Remark(-1, "run_env", "too many keys: this one was dropped", key)
+		b.Envelope("run_env", "too many keys: this one was dropped", key)
 		return
 	}
 	b.upload.Env = append(env, testengine.Tag{Key: strings.Clone(key), Value: strings.Clone(value)})

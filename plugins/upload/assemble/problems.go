@@ -36,6 +36,14 @@ func (a *account) Remark(index int, field, reason, value string) {
 	a.problems = append(a.problems, testengine.Problem{Index: index, Field: field, Reason: reason, Snippet: Snippet(value)})
 }
 
+// Envelope notes a problem of what stands around the records. Every chunk of an
+// upload has it again; it counts with the first.
+func (b *Builder) Envelope(field, reason, value string) {
+	if !b.facts.Continues {
+		b.Remark(-1, field, reason, value)
+	}
+}
+
 // Snippet is the start of a value, at most 200 bytes of valid UTF-8, as a copy.
 func Snippet(value string) string {
 	if len(value) > snippetBytes {

@@ -11,14 +11,14 @@ import (
 func (b *Builder) UploadTag(key, value string) {
 	if at := findTag(b.upload.Tags, key); at >= 0 {
 		if reason := b.limits.valueProblem(value); reason != "" {
-			b.Remark(-1, "tags", reason, key)
+			b.Envelope("tags", reason, key)
 			return
 		}
 		b.upload.Tags[at].Value = strings.Clone(value)
 		return
 	}
 	if reason := b.limits.tagProblem(b.upload.Tags, b.limits.UploadTags, key, value); reason != "" {
-		b.Remark(-1, "tags", reason, key)
+		b.Envelope("tags", reason, key)
 		return
 	}
 	b.upload.Tags = append(b.upload.Tags, testengine.Tag{Key: strings.Clone(key), Value: strings.Clone(value)})

@@ -80,7 +80,7 @@ func (r *reader) upload(start int) int {
 		bit := envelopeKey(key)
 		switch {
 		case bit != 0 && seen&bit != 0:
-			r.builder.Remark(-1, key, "given twice: the first one counts", "")
+			r.builder.Envelope(key, "given twice: the first one counts", "")
 			i = r.skip(value, 1)
 		case bit != 0:
 			i = r.member(bit, value)

@@ -115,7 +115,7 @@ func Decode(facts assemble.Facts, contentType string, body []byte, limits assemb
 		builder.UploadTag(pair.Key, pair.Value)
 	}
 	for _, name := range opened.form.Unread {
-		builder.Remark(-1, "form", "a part of this name is not read: it was passed over", name)
+		builder.Envelope("form", "a part of this name is not read: it was passed over", name)
 	}
 	if opened.empty {
 		builder.Remark(-1, "data", "the file is empty", "")

@@ -26,6 +26,7 @@ type Test struct {
 	variant int // -1: all
 	order   int
 	group   int
+	alike   bool // stubborn in all variants alike
 }
 
 // Failing is a run in which a test failed by itself. Evident says that the
@@ -35,6 +36,8 @@ type Failing struct {
 	At      int64
 	Run     string
 	Evident bool
+
+	main bool // nothing but a build of the default branch shows it
 }
 
 // Cause is why one execution failed.
@@ -162,6 +165,8 @@ func (s *Suite) flakes(t *Test, j *job, at int64) bool {
 		return j.kind == "work" && s.chance(t.rate)
 	case "group":
 		return j.luck[t.group] < t.rate
+	case "stubborn luck", "stubborn machine", "stubborn night", "stubborn shared":
+		return s.stubborn(t, j)
 	}
 	return s.chance(t.rate)
 }

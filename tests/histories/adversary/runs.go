@@ -3,6 +3,7 @@ package adversary
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // build is one run of a suite.
@@ -201,6 +202,9 @@ func (s *Suite) first(j *job) []execution {
 		if len(failing(list)) > 0 && s.chance(.85) {
 			s.tell(j, list)
 			again := s.newJob(j.build, j.variant, j.shard, 2, j.start+j.length+int64(s.between(.5, 4)*float64(minute)))
+			if s.sticky {
+				again.host = j.host
+			}
 			j, list = again, s.run(again, nil)
 			s.tell(j, list)
 			return nil
@@ -316,11 +320,14 @@ func (s *Suite) fails(t *Test, j *job, at int64) (message, why string) {
 func (s *Suite) settle() {
 	for key, r := range s.results {
 		for _, f := range r.failed {
-			key.test.add(Failing{At: f.at, Run: f.run, Evident: r.passed || f.main})
+			key.test.add(Failing{At: f.at, Run: f.run, Evident: r.passed || f.main, main: f.main && !r.passed})
 		}
 	}
 	for _, t := range s.Tests {
 		slices.SortFunc(t.Failing, func(a, b Failing) int { return int(a.At - b.At) })
+		if strings.HasPrefix(t.Kind, "stubborn") {
+			t.doubt()
+		}
 	}
 	s.results = nil
 }
@@ -329,6 +336,7 @@ func (t *Test) add(f Failing) {
 	for i := range t.Failing {
 		if t.Failing[i].Run == f.Run {
 			t.Failing[i].Evident = t.Failing[i].Evident || f.Evident
+			t.Failing[i].main = t.Failing[i].main && f.main
 			t.Failing[i].At = min(t.Failing[i].At, f.At)
 			return
 		}

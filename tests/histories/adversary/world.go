@@ -53,6 +53,7 @@ type Suite struct {
 	runs     int
 	branches int
 	wet      []span // days of bursts
+	sticky   bool   // a job that runs again stays on its host
 }
 
 // shape is how a suite is built and reported.
@@ -84,7 +85,7 @@ var shapes = []shape{
 }
 
 // Options leave things out of a world, or let its suites differ more than they do.
-type Options struct{ NoFlakes, NoBreaks, NoStorms, Varied bool }
+type Options struct{ NoFlakes, NoBreaks, NoStorms, Varied, Stubborn bool }
 
 // New makes the world of a seed.
 func New(seed uint64, options Options) *World {
@@ -109,6 +110,15 @@ func New(seed uint64, options Options) *World {
 		}
 		if !options.NoStorms {
 			s.addStorms()
+		}
+		if options.Stubborn {
+			s.sticky = true
+			if !options.NoFlakes {
+				s.addStubborn()
+			}
+			if !options.NoBreaks {
+				s.addChurn()
+			}
 		}
 		s.play()
 		s.settle()

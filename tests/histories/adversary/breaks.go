@@ -8,7 +8,7 @@ type Break struct {
 	Tests    []*Test
 	From, To int // commits of the default branch, [From, To)
 	Variant  int // -1: all
-	// Kind tells how it came: short, long, reland, variant, disguised, rework, settled.
+	// Kind tells how it came: short, long, reland, variant, disguised, rework, settled, churn.
 	Kind string
 	// Runs are the commits of the default branch whose build each test failed, and when it did.
 	Runs map[*Test]map[int]int64

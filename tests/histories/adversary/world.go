@@ -85,6 +85,8 @@ var shapes = []shape{
 }
 
 // Options leave things out of a world, or let its suites differ more than they do.
+// Stubborn adds tests that retries do not show to be flaky, and modules that break
+// a few times while they are being worked on.
 type Options struct{ NoFlakes, NoBreaks, NoStorms, Varied, Stubborn bool }
 
 // New makes the world of a seed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,23 +90,44 @@ func importState(c *ucli.Context) error {
 		Pipeline: c.String("pipeline"),
 		Division: shared,
 	}
+	return importInto(c, from, target)
+}
+
+// importInto makes the state beside its place first: what goes wrong on the way
+// leaves nothing that a process could take for a state.
+func importInto(c *ucli.Context, from io.Reader, target state.Target) error {
 	to, err := statePlace(c.Context, c.Args().Get(1))
 	if err != nil {
 		return err
 	}
+	beside := "" // the system's folder for such files
 	if to.Depot == nil {
-		return state.Import(disk.OS(), to.Dir, from, target)
+		beside = filepath.Dir(filepath.Clean(to.Dir))
+		err = os.MkdirAll(beside, 0o750)
 	}
-	temporary, err := os.MkdirTemp("", "testengine-import-")
+	temporary := ""
+	if err == nil {
+		temporary, err = os.MkdirTemp(beside, "importing-")
+	}
 	if err != nil {
 		return fmt.Errorf("importing a state: %w", err)
 	}
-	defer os.RemoveAll(temporary) //nolint:errcheck // it is in the system's folder for such files
+	defer os.RemoveAll(temporary) //nolint:errcheck // nobody reads it
 	dir := filepath.Join(temporary, "state")
 	if err := state.Import(disk.OS(), dir, from, target); err != nil {
 		return err
 	}
-	return state.Publish(c.Context, disk.OS(), dir, state.Options{Depot: to.Depot, Process: "import", Now: time.Now})
+	if to.Depot != nil {
+		return state.Publish(c.Context, disk.OS(), dir, state.Options{Depot: to.Depot, Process: "import", Now: time.Now})
+	}
+	// An empty folder is replaced, any other stays.
+	if err := os.Remove(to.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("importing a state: %w", err)
+	}
+	if err := os.Rename(dir, to.Dir); err != nil {
+		return fmt.Errorf("importing a state: %w", err)
+	}
+	return disk.OS().SyncDir(beside)
 }
 
 // division is how the tables of our processors are shared out over the partitions

@@ -13,8 +13,9 @@ import (
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
 )
 
-// An exported state is lines of JSON: the header, and for each partition its own
-// line followed by its tables with their entries and timers.
+// An exported state is lines of JSON: the header, for each partition its own line
+// followed by its tables with their entries and timers, and a last line that says
+// that it is the last one.
 type (
 	portableLine struct {
 		Format    int                `json:"format,omitempty"`
@@ -28,6 +29,7 @@ type (
 		Value     []byte             `json:"value,omitempty"`
 		Timer     *uint64            `json:"timer,omitempty,string"`
 		Due       int64              `json:"due,omitempty"`
+		End       bool               `json:"end,omitempty"`
 	}
 	portablePartition struct {
 		Number int   `json:"number"`
@@ -36,7 +38,7 @@ type (
 )
 
 const (
-	portableFormat = 1
+	portableFormat = 2
 	maxPortable    = 1 << 20
 )
 
@@ -60,6 +62,9 @@ func Export(ctx context.Context, d disk.Disk, dir string, to io.Writer) error {
 		if err := exportImage(encoder, s.Partition, i); err != nil {
 			return fmt.Errorf("exporting partition %d: %w", s.Partition, err)
 		}
+	}
+	if err := encoder.Encode(portableLine{End: true}); err != nil {
+		return fmt.Errorf("exporting the state: %w", err)
 	}
 	return buffered.Flush()
 }
@@ -123,7 +128,11 @@ type importer struct {
 	// successors. tables are the one that is read, in each of them.
 	images []*image
 	tables []*Table
+	ended  bool
 }
+
+// errCutOff is the guard against a file that was not copied whole.
+var errCutOff = errors.New("the file was cut off: its last line is missing")
 
 func (in *importer) read(from io.Reader) error {
 	lines := bufio.NewScanner(from)
@@ -142,19 +151,24 @@ func (in *importer) read(from io.Reader) error {
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("importing line %d: %w", number+1, err)
 	}
-	if number == 0 {
-		return errors.New("importing a state: the file is empty")
+	if !in.ended {
+		return fmt.Errorf("importing a state: %w", errCutOff)
 	}
-	return in.finish()
+	return nil
 }
 
 func (in *importer) line(number int, line portableLine) error {
 	switch {
+	case in.ended:
+		return errors.New("a line after the last one")
 	case number == 1:
 		if err := in.header(line); err != nil {
 			return err
 		}
 		return in.prepare()
+	case line.End:
+		in.ended = true
+		return in.finish()
 	case line.Partition != nil:
 		if err := in.finish(); err != nil {
 			return err

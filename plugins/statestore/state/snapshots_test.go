@@ -75,8 +75,8 @@ func TestAnImportedStateIsTheExportedOne(t *testing.T) {
 		})
 	}
 	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader(`{"format": 7}`), Target{}), "format 7")
-	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader("{\"format\": 1, \"partitions\": 1}\nnonsense"), Target{}), "line 2")
-	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader(`{"format": 1}`), Target{}), "it has 0 partitions")
+	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader("{\"format\": 2, \"partitions\": 1}\nnonsense"), Target{}), "line 2")
+	require.ErrorContains(t, Import(crashdisk.New(3), "state", strings.NewReader(`{"format": 2}`), Target{}), "it has 0 partitions")
 }
 
 func TestAStateIsComparedWithAReplay(t *testing.T) {
@@ -159,6 +159,20 @@ func TestAResetStateBeginsEmptyAtARecord(t *testing.T) {
 	require.NoError(t, s.Close(t.Context()))
 	_, err = Reset(d, "state", 7, 0)
 	require.ErrorContains(t, err, "no such partition")
+}
+
+func TestAnExportThatWasCutOffIsNotImported(t *testing.T) {
+	d := crashdisk.New(1)
+	written(t, d, 5, Options{})
+	var exported bytes.Buffer
+	require.NoError(t, Export(t.Context(), d, "state", &exported))
+	lines := bytes.SplitAfter(bytes.TrimSuffix(exported.Bytes(), []byte("\n")), []byte("\n"))
+	for n := range lines {
+		err := Import(crashdisk.New(2), "state", bytes.NewReader(bytes.Join(lines[:n], nil)), Target{})
+		require.ErrorIs(t, err, errCutOff, "after %d of %d lines", n, len(lines))
+	}
+	twice := append(exported.Bytes(), lines[1]...)
+	require.ErrorContains(t, Import(crashdisk.New(2), "state", bytes.NewReader(twice), Target{}), "a line after the last one")
 }
 
 func TestAPartOfAStateIsNotTakenForTheWhole(t *testing.T) {

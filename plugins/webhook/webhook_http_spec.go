@@ -46,7 +46,7 @@ func webhookSpec() *service.ConfigSpec {
 		Summary("Takes webhooks of any sender on the port of the front door, checks who sent them, and answers 202 when they are durable.").
 		Description(`A webhook is answered only when the stream has acknowledged it; what the stream refuses is answered 503 with Retry-After, and nothing is tried again here. Put a durable buffer or a log behind it.
 
-Who may send: whoever knows the path's token (`+"`Authorization: Bearer …`"+`), or a secret that the body is signed with, or both. Several secrets are valid at a time, so one can be replaced without a gap. A webhook that was stored within the replay window is answered 200 and not passed on again.
+Who may send: whoever knows the path's token (`+"`Authorization: Bearer …`"+`), or a secret that the body is signed with, or both. Several secrets are valid at a time, so one can be replaced without a gap. A webhook that was stored within the replay window is answered 200 and not passed on again; this is remembered in memory, until the process ends, and by each process for itself. Behind it `+"`webhook_id`"+` is the same for the same webhook, for whoever must drop it then.
 
 Metadata of a message: `+"`webhook_path`, `webhook_id`"+` (what names the delivery), `+"`received_at`"+` (unix milliseconds), `+"`content_type`"+`, and the headers named in `+"`headers`"+`. Nothing else that a client sends becomes metadata.
 

@@ -73,6 +73,9 @@ func newInput(config config, res *service.Resources) *input {
 	if config.reuseBodies {
 		i.buffers = new(buffers.Pool)
 	}
+	if config.token == "" && config.verifier == nil {
+		i.log.Warnf("Anybody who reaches %s may send webhooks: set %s or %s", config.path, wfToken, wfSignature)
+	}
 	return i
 }
 

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -46,7 +47,7 @@ func webhookSpec() *service.ConfigSpec {
 		Summary("Takes webhooks of any sender on the port of the front door, checks who sent them, and answers 202 when they are durable.").
 		Description(`A webhook is answered only when the stream has acknowledged it; what the stream refuses is answered 503 with Retry-After, and nothing is tried again here. Put a durable buffer or a log behind it.
 
-Who may send: whoever knows the path's token (`+"`Authorization: Bearer …`"+`), or a secret that the body is signed with, or both. Several secrets are valid at a time, so one can be replaced without a gap. A webhook that was stored within the replay window is answered 200 and not passed on again; this is remembered in memory, until the process ends, and by each process for itself. Behind it `+"`webhook_id`"+` is the same for the same webhook, for whoever must drop it then.
+Who may send: whoever knows the path's token (`+"`Authorization: Bearer …`"+`), or a secret that the body is signed with, or both. With neither anybody may, which the log says at the start. Several secrets are valid at a time, so one can be replaced without a gap. A webhook that was stored within the replay window is answered 200 and not passed on again; this is remembered in memory, until the process ends, and by each process for itself. Behind it `+"`webhook_id`"+` is the same for the same webhook, for whoever must drop it then.
 
 Metadata of a message: `+"`webhook_path`, `webhook_id`"+` (what names the delivery), `+"`received_at`"+` (unix milliseconds), `+"`content_type`"+`, and the headers named in `+"`headers`"+`. Nothing else that a client sends becomes metadata.
 
@@ -139,6 +140,9 @@ func configFromParsed(conf *service.ParsedConfig) (c config, err error) {
 	c.window, c.remembered, c.replayHeader = replay.Duration(wfWindow), replay.NumberWithin(1, fields.Endless, wfRemembered), replay.Text(wfReplayHeader)
 	if err != nil {
 		return c, err
+	}
+	if !strings.HasPrefix(c.path, "/") || strings.ContainsAny(c.path, "{}") {
+		return c, fmt.Errorf("reading %s: %q must begin with / and have no braces", wfPath, c.path)
 	}
 	if c.maxInFlight < c.maxBody {
 		return c, fmt.Errorf("reading %s: it must not be less than %s, or the largest webhook never fits", wfMaxInFlight, wfMaxBody)

@@ -1,12 +1,14 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -208,11 +210,27 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 	for _, c := range []struct{ yaml, want string }{
 		{"max_body: 1MB\nmax_in_flight: 1kB", "reading max_in_flight: it must not be less than max_body, or the largest webhook never fits"},
 		{"max_body: much", `reading max_body: "much" is no size such as 32MiB`},
+		{"path: hooks", `reading path: "hooks" must begin with / and have no braces`},
+		{"path: /hooks/{id}", `reading path: "/hooks/{id}" must begin with / and have no braces`},
 		{"signature: { scheme: github }", "reading signature: reading secrets: at least one is needed"},
 	} {
 		conf, err := webhookSpec().ParseYAML(c.yaml, nil)
 		require.NoError(t, err)
 		_, err = configFromParsed(conf)
 		require.EqualError(t, err, c.want)
+	}
+}
+
+func TestAPathThatIsOpenToEverybodyIsTold(t *testing.T) {
+	for yaml, told := range map[string]bool{
+		"path: /a": true, "token: sesame": false, "signature: { scheme: github, secrets: [ s ] }": false,
+	} {
+		conf, err := webhookSpec().ParseYAML(yaml, nil)
+		require.NoError(t, err)
+		config, err := configFromParsed(conf)
+		require.NoError(t, err)
+		var log bytes.Buffer
+		newInput(config, service.MockResources(service.MockResourcesOptUseLogger(service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(&log, nil))))))
+		require.Equal(t, told, strings.Contains(log.String(), "may send webhooks: set token or signature"), log.String())
 	}
 }

@@ -63,7 +63,7 @@ func TestThousandsOfRunsMayBeOpenAtOnce(t *testing.T) {
 			record(60*minute, func() {
 				seed := testengine.SuiteSeed("acme", "api")
 				for n := range runs {
-					r := e.runByKey(runStateKey(seed, "run " + strconv.Itoa(n)))
+					r := e.runByKey(runStateKey(seed, "run "+strconv.Itoa(n)))
 					require.True(t, r.closed, n)
 					require.True(t, r.observed, "run %d has come to the filter", n)
 				}

@@ -28,6 +28,12 @@ const (
 	behindRows = 50_000
 	enoughRows = rowGroup
 	behindWait = 200 * time.Millisecond
+	// While less comes in, one transaction begins paceTimes as long after the one
+	// before as that took, at most longestPace: a transaction takes some 8 ms whatever
+	// is in it, and so they take a quarter of a processor. What comes after a rest is
+	// written at once.
+	paceTimes   = 4
+	longestPace = 100 * time.Millisecond
 	// moveEvery is how long a test's new place may wait for its row.
 	moveEvery = 10 * time.Second
 	maxMoved  = 20_000
@@ -74,7 +80,9 @@ type writer struct {
 	store *store
 	names *rows.Names
 	build *rows.Builder
-	last  int // rows of the last transaction
+	last  int           // rows of the last transaction
+	began time.Time     // when it did
+	took  time.Duration // how long it took
 	order order
 	moved time.Time // when moved tests were last written
 }
@@ -147,7 +155,7 @@ func (w *writer) refuse() {
 // gather takes what else is waiting, or about to come, so that a commit serves several lanes.
 func (w *writer) gather(first *request) []*request {
 	group, rows := []*request{first}, first.rows
-	var wait time.Duration
+	wait := max(0, min(paceTimes*w.took, longestPace)-time.Since(w.began))
 	if w.last >= behindRows {
 		wait = behindWait
 	}
@@ -213,7 +221,8 @@ func (w *writer) transact(ctx context.Context, group []*request) error {
 		}
 		w.order.staged(r.place)
 	}
-	w.last = w.build.Facts.Len()
+	w.last, w.began = w.build.Facts.Len(), time.Now()
+	defer func() { w.took = time.Since(w.began) }()
 	moved := w.shouldMove()
 	if err := w.store.commit(ctx, w.build, w.names, moved, w.d.beforeCommit); err != nil {
 		return w.recover(ctx, err)

@@ -3,6 +3,7 @@ package otlp
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/connect-testengine/connect-testengine/plugins/testengine"
@@ -231,7 +232,7 @@ func (f *feeder) execution(i, index int) {
 	}
 	e.Detail().ExternalID = f.value(s.attributes, execExternal)
 	f.result(b, e, s)
-	ownTimes(b, e, s)
+	f.ownTimes(b, e, s)
 	f.eachTag(s.attributes, func(key, value string) { b.Tag(e, key, value) })
 	if f.limits.KeepDetails == assemble.KeepAll || f.limits.KeepDetails == assemble.KeepFailed && e.Result == testengine.ResultFailed {
 		e.Detail().History = f.history(s)
@@ -239,10 +240,18 @@ func (f *feeder) execution(i, index int) {
 	b.Accept()
 }
 
+// farAhead is how many milliseconds after its arrival a span cannot have begun.
+const farAhead = 24 * 60 * 60 * 1000
+
 // ownTimes are those of the span. An exporter that lacks one of them writes 0.
-func ownTimes(b *assemble.Builder, e *testengine.Execution, s *span) {
+// What begins far ahead of its arrival has a wrong clock: it has no start.
+func (f *feeder) ownTimes(b *assemble.Builder, e *testengine.Execution, s *span) {
 	if s.start <= math.MaxInt64 {
 		e.StartedAt = int64(s.start) / perMilli
+	}
+	if f.facts.ReceivedAt > 0 && e.StartedAt > f.facts.ReceivedAt+farAhead {
+		e.StartedAt = 0
+		b.Remark(b.Index(), "start", "more than a day ahead of its arrival: it was dropped, check the machine's clock", strconv.FormatUint(s.start, 10))
 	}
 	reason := "the span ends before it begins: it was dropped"
 	switch {

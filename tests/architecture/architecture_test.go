@@ -175,7 +175,7 @@ func TestEveryRuleOfExactlyOnceNamesATest(t *testing.T) {
 	guarded := map[string]bool{}
 	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \|(.*)$`).FindAllStringSubmatch(string(text), -1) {
 		require.Regexp(t, "`Test[A-Za-z0-9]+`", row[2], "rule %s", row[1])
-		for _, number := range strings.Split(row[1], ", ") {
+		for number := range strings.SplitSeq(row[1], ", ") {
 			require.False(t, guarded[number], "rule %s is there once", number)
 			guarded[number] = true
 		}

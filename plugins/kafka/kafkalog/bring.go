@@ -79,7 +79,7 @@ func (s *Source) bringOnce(ctx context.Context, l *lane, load int, c int64) erro
 	if err != nil {
 		return err
 	}
-	stands = landing{asked: c, at: c, committed: known.at, time: max(known.note.Time, began, last), epoch: known.epoch, replayed: replayed}
+	stands = landing{asked: c, at: c, committed: known.at, time: max(known.timeAt(c), began, last), epoch: known.epoch, replayed: replayed}
 	if err := s.fill(ctx, l, load, c); err != nil {
 		return err
 	}

@@ -111,11 +111,18 @@ func TopicSettings(ctx context.Context, admin *kadm.Client, topic string) (map[s
 	return settings, nil
 }
 
+// timeAt is T at an offset as far as the commit tells: it says what T is at its own.
+// Somebody else may have committed meanwhile, further on than a lane stands.
+func (c *commit) timeAt(offset int64) int64 {
+	if offset < c.at {
+		return 0
+	}
+	return c.note.Time
+}
+
 // timeAt is T at next, from where the lane's state is to be brought on.
 func (s *Source) timeAt(l *lane, next int64, known commit) (at int64) {
-	if next >= known.at {
-		at = known.note.Time
-	}
+	at = known.timeAt(next)
 	if keeper, ok := s.options.Follower.(testengine.Timekeeper); ok {
 		at = max(at, keeper.Time(l.Number))
 	}

@@ -147,3 +147,10 @@ func TestARangeThatIsDoneAgainHasItsTimes(t *testing.T) {
 	}, func(o *Options) { o.Transaction, o.Ranges.Rows, o.CreatedTimes = nil, 100, true })
 	require.Equal(t, []int64{3000, 3000}, []int64{<-times, <-times})
 }
+
+func TestACommitTellsTheTimeOfItsOwnPlaceAndOfThoseBehind(t *testing.T) {
+	c := commit{at: 29, note: note{Time: 4913}}
+	for offset, want := range map[int64]int64{28: 0, 29: 4913, 30: 4913} {
+		require.Equal(t, want, c.timeAt(offset), offset)
+	}
+}

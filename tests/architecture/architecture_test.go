@@ -136,6 +136,7 @@ var allowed = map[string]bool{
 	// Pure computation: the encodings that XML declarations name.
 	"golang.org/x/text/encoding":           true,
 	"golang.org/x/text/encoding/htmlindex": true,
+	"golang.org/x/text/encoding/unicode":   true,
 	// Pure computation: Avro's schema resolution, for records of other versions.
 	"github.com/twmb/avro": true,
 	// Pure computation: the buckets of DDSketch and HyperLogLog, formats of their authors.

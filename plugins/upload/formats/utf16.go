@@ -2,9 +2,8 @@ package formats
 
 import (
 	"bytes"
-	"encoding/binary"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
 )
 
 // byteOrder marks stand before texts that Windows has written.
@@ -22,32 +21,15 @@ func plain(data []byte) (text []byte, mark int) {
 	case bytes.HasPrefix(data, []byte(byteOrder8)):
 		return data[len(byteOrder8):], len(byteOrder8)
 	case bytes.HasPrefix(data, []byte(littleEndian)):
-		return fromUTF16(data[len(littleEndian):], binary.LittleEndian), len(littleEndian)
+		return fromUTF16(data[len(littleEndian):], unicode.LittleEndian), len(littleEndian)
 	case bytes.HasPrefix(data, []byte(bigEndian)):
-		return fromUTF16(data[len(bigEndian):], binary.BigEndian), len(bigEndian)
+		return fromUTF16(data[len(bigEndian):], unicode.BigEndian), len(bigEndian)
 	}
 	return data, 0
 }
 
 // fromUTF16 rewrites a text; half characters become U+FFFD.
-func fromUTF16(data []byte, order binary.ByteOrder) []byte {
-	text := make([]byte, 0, len(data)/2+len(data)/8)
-	for len(data) >= 2 {
-		r := rune(order.Uint16(data))
-		data = data[2:]
-		if utf16.IsSurrogate(r) {
-			low := rune(utf8.RuneError)
-			if len(data) >= 2 {
-				low = rune(order.Uint16(data))
-			}
-			if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-				data = data[2:]
-			}
-		}
-		text = utf8.AppendRune(text, r)
-	}
-	if len(data) > 0 {
-		text = utf8.AppendRune(text, utf8.RuneError)
-	}
+func fromUTF16(data []byte, order unicode.Endianness) []byte {
+	text, _ := unicode.UTF16(order, unicode.IgnoreBOM).NewDecoder().Bytes(data) // It replaces what is broken, and has no error.
 	return text
 }

@@ -110,9 +110,9 @@ func (s *Spool) Done(lane int, next int64) {
 }
 
 // Round answers what has waited long enough, and with it everything: the log behind
-// counts as slow for as long again, so that not each has to find out. oldest is how long the oldest entry
-// that the log behind lacks has been there, 0 when it lacks none. It returns
-// whether the log behind is slow or away.
+// counts as slow for as long again, so that not each has to find out. oldest is how
+// long the oldest entry that the log behind lacks has been there, 0 when it lacks
+// none. It returns whether the log behind is slow or away.
 func (s *Spool) Round(now time.Time, oldest time.Duration) (behind bool) {
 	s.mu.Lock()
 	if slices.ContainsFunc(s.oldest, func(upload *held) bool { return upload.ack != nil && now.Sub(upload.since) >= s.after }) {
